@@ -9,7 +9,7 @@ from typing import Final
 
 from hugflow.clients.published import SplitFiles
 from hugflow.shards.layouts.archives import is_archive
-from hugflow.shards.layouts.tables import folder_of
+from hugflow.shards.layouts.tables import LINES, folder_of
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.resolution.listing import Listing
 
@@ -43,6 +43,6 @@ def find_unseen_clips(
 def have_texts(clips: Sequence[str], paths: Sequence[str]) -> bool:
     """Whether at least half of the clips have a text beside them, or lines of their folder."""
     texts = {path.removesuffix(".txt") for path in paths if path.endswith(".txt")}
-    lines = {folder_of(path) for path in paths if path.endswith(".trans.txt")}
+    lines = {folder_of(path) for path in paths if path.endswith(LINES)}
     with_text = sum(clip.rpartition(".")[0] in texts or folder_of(clip) in lines for clip in clips)
     return with_text * 2 >= len(clips)

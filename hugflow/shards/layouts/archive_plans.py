@@ -68,6 +68,7 @@ from hugflow.shards.layouts.split_archives import find_split_archives, is_part, 
 from hugflow.shards.layouts.table_file import TableFile, settle_tables
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
+    LINES,
     NO_TABLES,
     TableUnreadable,
     is_table,
@@ -89,7 +90,7 @@ _KEYWORDS: Final = (
 )
 # LibriSpeech: lines of a key and a text, in the folders of the clips.
 _TRANSCRIPTS: Final = TableForm(
-    table=("**/*.trans.txt",), audio=("**",), inside=True, format="lines", key="id", text="text"
+    table=(f"**/*{LINES}",), audio=("**",), inside=True, format="lines", key="id", text="text"
 )
 _NOT_INSIDE: Final = "names clips, too, which are read only where they are files of the repository"
 _PEEKED_BYTES: Final = 4 << 20
@@ -178,9 +179,13 @@ def _describe_bare(
     ]
     names = {PurePosixPath(member).name for member in tables}
     if metadata := [name for name in METADATA if name in names]:
-        form = TableForm(table=(metadata[0],), audio=("**",), inside=True)
+        found = [member for member in tables if PurePosixPath(member).name == metadata[0]]
+        # In a folder: with several, names of clips are relative to each, and not told apart.
+        is_inner = len(found) == 1 and found[0] != metadata[0]
+        pattern = f"**/{metadata[0]}" if is_inner else metadata[0]
+        form = TableForm(table=(pattern,), audio=("**",), inside=True)
         return _describe_inside(at, archives, form, request)
-    if any(member.endswith(".trans.txt") for member in members):
+    if any(member.endswith(LINES) for member in members):
         return _describe_inside(at, archives, _TRANSCRIPTS, request)
     if tables or not clips:
         _refuse_bare(at, archives)

@@ -25,7 +25,7 @@ from hugflow.shards.layouts.captions import describe_captions
 from hugflow.shards.layouts.clips import Clips, is_clip
 from hugflow.shards.layouts.cut_rows import Ranges
 from hugflow.shards.layouts.layout import SHARDS_AT_ONCE, RepositoryAt, Split, no_sample
-from hugflow.shards.layouts.tables import folder_of
+from hugflow.shards.layouts.tables import LINES, folder_of
 from hugflow.shards.layouts.unread_tables import warn_of_unread
 from hugflow.shards.plan_request import PlanRequest, segments_of
 
@@ -36,7 +36,6 @@ read_names = table.read_names
 
 # The first format that is there is read.
 METADATA: Final = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-_LINES: Final = ".trans.txt"
 
 
 def takes(path: str) -> bool:
@@ -159,7 +158,7 @@ def _warn_of_texts(
         path
         for path in published
         if path.endswith(".txt")
-        and not path.endswith(_LINES)
+        and not path.endswith(LINES)
         and folder_of(path) in folders
         and path.removesuffix(".txt") not in stems
     ]
@@ -178,7 +177,7 @@ def _read_lines(
 ) -> tuple[list[str | None], list[str]]:
     """The line of each clip in a `*.trans.txt` of its folder, None without one; and warnings."""
     folders = {folder_of(file.path) for file in own}
-    listed = [path for path in published if path.endswith(_LINES) and folder_of(path) in folders]
+    listed = [path for path in published if path.endswith(LINES) and folder_of(path) in folders]
     with ThreadPoolExecutor(SHARDS_AT_ONCE, "texts") as pool:
         texts = pool.map(lambda path: loose.fetch_text(at, published[path]), listed)
         lines: dict[str, str] = {}
@@ -193,7 +192,7 @@ def _read_lines(
     stems = {path.rpartition(".")[0] for path in published if is_clip(path)}
     alone = [stem for stem in lines if stem not in stems and not stem.endswith("/") and stem]
     warnings = [
-        f"left out: {count(len(left), 'line')} of {_LINES[1:]} files {why}, such as that of "
+        f"left out: {count(len(left), 'line')} of {LINES[1:]} files {why}, such as that of "
         f"{in_a_line(min(left))!r}"
         for left, why in ((alone, "without an audio file"), (twice, "before others of their clip"))
         if left

@@ -1,6 +1,7 @@
 """The fields of WebDataset's rows: what their endings say, and the columns that they become."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import Any, Final
 
 import pyarrow as pa
@@ -23,10 +24,14 @@ _TEXT_FIELDS: Final = ("text", "txt", "transcript", "transcription", "sentence",
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The first rows of a tar: the fields of each, and the types of all."""
+    """The first rows of a tar: the fields of each, and the types of all.
+
+    tables: members that are tables, and rows without a clip.
+    """
 
     rows: list[tuple[str, ...]]
     types: dict[str, Any]
+    tables: list[str] = field(default_factory=list)
 
 
 def kind_of(field_: str) -> str:

@@ -38,6 +38,8 @@ else:
     pc = Late("pyarrow.compute")
 
 ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+# LibriSpeech: lines of a key and a text, in the folders of the clips.
+LINES: Final = ".trans.txt"
 # Files of `datasets` and of the Hub, which are no tables.
 NO_TABLES: Final = frozenset(
     {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"}

@@ -1,13 +1,13 @@
-"""Tables and files beside clips that a folder of audio does not read, and how to have them read."""
+"""Tables and files beside clips that are not read, and how to have them read."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
 from hugflow.amounts import count
 from hugflow.redact import in_a_line
 from hugflow.shards.layouts.clips import is_clip
-from hugflow.shards.layouts.tables import NO_TABLES, is_table
+from hugflow.shards.layouts.tables import LINES, NO_TABLES, is_table
 
 _SCP: Final = "wav.scp"
 _CUES: Final = "; to have its cues as rows, set segments: {{beside: {}}}"
@@ -73,3 +73,26 @@ def warn_of_unread(
             "source: {layout: kaldi}"
         )
     return warnings
+
+
+def is_table_of_rows(member: str) -> bool:
+    """Whether a member of an archive is a table by its name; JSON beside a clip is of its row."""
+    is_json = member.lower().endswith(".json")
+    return member.endswith(LINES) or (is_table(member) and not is_json)
+
+
+def warn_of_inner(tables: Sequence[str]) -> list[str]:
+    """A warning for tables among the first members of tars, where each member is of its own row."""
+    if not tables:
+        return []
+    name = in_a_line(PurePosixPath(min(tables)).name)
+    form = f'table: "**/{name}", audio: "**", inside: true'
+    if name.endswith(LINES):
+        form = (
+            f'table: "**/*{LINES}", audio: "**", inside: true, format: lines, key: id, text: text'
+        )
+    return [
+        f"left out: the lines of {count(len(tables), 'table')} in tars, such as "
+        f"{in_a_line(min(tables))!r}, which is a row without a clip; to have them as rows of their "
+        f"clips, set source: {{{form}}}"
+    ]

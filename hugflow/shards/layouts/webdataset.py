@@ -79,6 +79,7 @@ from hugflow.shards.layouts.split_archives import find_split_archives, is_part_o
 from hugflow.shards.layouts.tar_members import (
     ArchiveDamaged,
 )
+from hugflow.shards.layouts.unread_tables import is_table_of_rows, warn_of_inner
 from hugflow.shards.lost_values import note_lost
 from hugflow.shards.plan import Shard, to_detail
 from hugflow.shards.plan_request import PlanRequest, form_of
@@ -130,9 +131,11 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
         beside, left = table_archives.describe_beside(at, files, request)
         if beside is not None:
             return beside
+    # Without any clip, tables may be what the rows are of.
+    tables = [member for head in ordered for member in head.tables] if audio else []
     return Split(
         shards,
-        (*left, *tell_parts(list(tars.values()))),
+        (*left, *tell_parts(list(tars.values())), *warn_of_inner(tables)),
         audio_column=audio[0] if len(audio) == 1 else None,
         text_column=form.text if form is not None and form.text else find_text(columns),
     )
@@ -233,6 +236,7 @@ def _read_head(at: RepositoryAt, tar: PublishedArchive, *, is_whole: bool) -> He
     remote: Any = open_archive(at, tar)
     rows: list[tuple[str, ...]] = []
     types: dict[str, Any] = {}
+    tables: list[str] = []
     try:
         with BufferedReader(remote, _RANGE_BYTES) as opened:
             taken = read_samples(
@@ -248,6 +252,9 @@ def _read_head(at: RepositoryAt, tar: PublishedArchive, *, is_whole: bool) -> He
             )
             for sample in taken:
                 rows.append(tuple(sample.content))
+                if not _audio_fields(sample):
+                    members = [f"{sample.key}.{name}" for name in sample.content]
+                    tables += [member for member in members if is_table_of_rows(member)]
                 for name, data in sample.content.items():
                     found = type_of(name, data)
                     types[name] = merge_field_types(types.get(name, "null"), found)
@@ -255,13 +262,13 @@ def _read_head(at: RepositoryAt, tar: PublishedArchive, *, is_whole: bool) -> He
                     break
     except ArchiveDamaged as damaged:
         if len(rows) >= _LOOKED_AT_ROWS:
-            return Head(rows, types)
+            return Head(rows, types, tables)
         raise ShardUnreadable(
             f"{at.repo}@{at.commit}:{tar.path} cannot be read as {'a zip' if is_zip(tar.path) else 'a tar'}",
             why=in_a_line(str(damaged)),
             mend="report it to the dataset's owner, or request a revision with sound files",
         ) from damaged
-    return Head(rows, types)
+    return Head(rows, types, tables)
 
 
 @dataclass(frozen=True, slots=True)

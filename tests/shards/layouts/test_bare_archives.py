@@ -5,6 +5,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+import yaml
 
 from hugflow.errors import RequestInvalid
 from hugflow.shards.layouts import spanned_zip
@@ -17,7 +18,7 @@ from hugflow.stages.making.make_shards import make_shards
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from tests.builds import OpenFor, raw_fetches
-from tests.shards.layouts.published import CLIPS, to_csv, to_zip
+from tests.shards.layouts.published import CLIPS, TEXTS, rows, to_csv, to_jsonl, to_zip
 from tests.shards.layouts.tars import clip, make_tar, sample
 from tests.trees import read_rows_json
 
@@ -191,3 +192,47 @@ def test_a_table_beside_tars_that_names_none_of_their_clips_is_told_to_be_left_o
     assert plan.shards[0].layout == "webdataset"
     told = "left out: 1 table beside the archives, such as 'metadata.jsonl', because no column of"
     assert any(each.startswith(told) for each in plan.warnings)
+
+
+def test_a_zip_without_members_is_named_with_what_helps(hub: LoopbackHub, open_for: OpenFor):
+    hub.publish("bare/empty", {"b.zip": to_zip({}), "a.zip": to_zip(CLIPS)})
+    with pytest.raises(RequestInvalid, match=r"the zip 'b\.zip' has no members") as refused:
+        open_for("bare/empty")
+    assert "to take it away" in refused.value.mend
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("metadata.jsonl", to_jsonl(rows("file_name"))),
+        ("metadata.csv", to_csv(rows("file_name"))),
+        ("1-2.trans.txt", "".join(f"{name[:-4]} text\n" for name in CLIPS).encode()),
+    ],
+)
+def test_a_table_in_a_tar_is_told_to_be_left_out_with_the_source_that_reads_it(
+    hub: LoopbackHub, open_for: OpenFor, name: str, table: bytes
+):
+    hf_id = f"bare/in-tar-{name}"
+    hub.publish(hf_id, {"train.tar": make_tar([(f"set/{name}", table), *CLIPS.items()])})
+    [told] = [each for each in open_for(hf_id).plan.warnings if each.startswith("left out")]
+    assert f"the lines of 1 table in tars, such as 'set/{name}'" in told
+    source = yaml.safe_load(told.partition("set source: ")[2])
+    plan = open_for(hf_id, source=source).plan
+    assert (plan.columns[0], plan.text_column) == ("audio", "text")
+    assert not any(each.startswith("left out") for each in plan.warnings)
+
+
+def test_texts_beside_clips_in_a_tar_are_no_tables(hub: LoopbackHub, open_for: OpenFor):
+    members = [("metadata.wav", clip(1)), ("metadata.csv", b"a,b"), ("a.json", b"{}")]
+    hub.publish("bare/fields", {"train.tar": make_tar(members)})
+    assert not any("left out" in each for each in open_for("bare/fields").plan.warnings)
+
+
+def test_metadata_in_a_folder_of_a_zip_is_read_with_its_clips(hub: LoopbackHub, open_for: OpenFor):
+    members = {f"set/{name}": data for name, data in CLIPS.items()}
+    table = {"set/metadata.csv": to_csv(rows("file_name"))}
+    hub.publish("bare/inner", {"train.zip": to_zip({**table, **members})})
+    build = open_for("bare/inner")
+    assert sync_dataset(build).published.manifest.rows.failed == 0
+    made = read_rows_json(build.folder)
+    assert [made[row]["text"] for row in sorted(made)] == list(TEXTS)
