@@ -183,10 +183,16 @@ class _Connections:
             slot = self._slots.take_idle()
             if slot is None:
                 return
-            range_ = self._part.take(may_divide=self._may_divide)
-            other = Thread(target=self._work, args=(slot, range_), name="connection", daemon=True)
+            try:
+                range_ = self._part.take(may_divide=self._may_divide)
+                other = Thread(
+                    target=self._work, args=(slot, range_), name="connection", daemon=True
+                )
+                other.start()
+            except BaseException:
+                slot.release()
+                raise
             self._others.append(other)
-            other.start()
 
     def _fetch_range(self, range_: Range, held: "_Held") -> None:
         """Complete a range; tries again while bytes keep coming."""

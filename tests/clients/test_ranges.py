@@ -19,7 +19,7 @@ from hugflow.clients.fetch import FetchStopped
 from hugflow.clients.hub import Hub
 from hugflow.clients.part_file import MISSING, Missing, PartFile
 from hugflow.clients.repository import PublishedFile, RepoId
-from hugflow.errors import HubUnavailable, ShardCorrupt
+from hugflow.errors import CannotWrite, HubUnavailable, ShardCorrupt
 from hugflow.store.slots import Slots
 from hugflow.testing.faults import Flip, IgnoreRange, Match, Stall, Status, Throttle
 from hugflow.testing.hub import LoopbackHub
@@ -145,6 +145,21 @@ def test_one_failing_range_ends_the_fetch_and_the_others_are_resumed(
     hub.clear_requests()
     assert fetch(1).read_bytes() == CONTENT
     assert fetched(hub) == missing
+
+
+def test_a_connection_that_cannot_begin_gives_its_slot_back(
+    fetch: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(_: PartFile) -> None:
+        raise CannotWrite("no record", why="the disk is read only", mend="mount it again")
+
+    monkeypatch.setattr(PartFile, "_save", fail)
+    # Its traceback holds what the failed call held.
+    with pytest.raises(CannotWrite, match="no record") as failed:
+        fetch()
+    slots = Slots(tmp_path / "slots", 3)
+    assert None not in [slots.take_idle() for _ in range(3)]
+    assert failed.value.__traceback__ is not None
 
 
 def test_a_fetch_that_is_told_to_stop_stops_and_keeps_what_came(
