@@ -198,6 +198,7 @@ class _Ahead:
 
     def __init__(self, build: Build, shards: Sequence[Shard], wanted: _Wanted) -> None:
         self._prepare = partial(_prepare, build, Reuse(build), wanted, self._has_ended)
+        self._is_done = partial(_is_done, build, wanted)
         self._shards = shards
         self._budget = build.options.fetch_ahead_bytes
         self._spare = SpareSlots(build.download_slots)
@@ -206,6 +207,10 @@ class _Ahead:
         # Not taken yet: all that were begun, in order, and the results of those that are ready.
         self._begun: list[int] = []
         self._ready: dict[int, _Prepared | BaseException] = {}
+        # Begun, and their files may have to be fetched.
+        self._fetching: set[int] = set()
+        # Of a thread that could not begin a shard.
+        self._failure: BaseException | None = None
         self._is_stopped = False
         count = min(build.options.download_slots, len(shards))
         self._threads = [
@@ -229,10 +234,15 @@ class _Ahead:
             thread.join(max(0.0, ends_at - time.monotonic()))
 
     def take(self) -> tuple[Shard, "_Prepared | BaseException"]:
-        """The next shard and the result of preparing it; a later one if the next is late."""
+        """The next shard and the result of preparing it; a later one if the next is late.
+
+        Raises what kept a shard from being begun.
+        """
         with self._changed:
             late_at = time.monotonic() + LATE_S
             while (at := self._find_ready(is_late=time.monotonic() >= late_at)) is None:
+                if self._failure is not None:
+                    raise self._failure
                 self._changed.wait(1.0)
             self._begun.remove(at)
             self._changed.notify_all()
@@ -246,6 +256,14 @@ class _Ahead:
         return self._is_stopped
 
     def _run(self) -> None:
+        try:
+            self._prepare_all()
+        except BaseException as error:  # noqa: BLE001  # raised where a shard is taken
+            with self._changed:
+                self._failure = error
+                self._changed.notify_all()
+
+    def _prepare_all(self) -> None:
         while (at := self._begin()) is not None:
             try:
                 prepared: _Prepared | BaseException = self._prepare(self._shards[at])
@@ -253,6 +271,7 @@ class _Ahead:
                 prepared = error
             # A shard that is ready after the end would never be taken, and would stay locked.
             with self._changed:
+                self._fetching.discard(at)
                 if not self._is_stopped:
                     self._ready[at] = prepared
                     self._changed.notify_all()
@@ -264,15 +283,15 @@ class _Ahead:
         with self._changed:
             while not self._is_stopped and self._next < len(self._shards):
                 is_wanted = self._is_within_budget(self._shards[self._next])
-                if is_wanted and self._spare.are_left(self._unready()):
+                fetching = (self._shards[at] for at in self._fetching)
+                if is_wanted and self._spare.are_left(fetching):
                     at, self._next = self._next, self._next + 1
                     self._begun.append(at)
+                    if not self._is_done(self._shards[at]):
+                        self._fetching.add(at)
                     return at
                 self._changed.wait(LOOK_EVERY_S if is_wanted else None)
             return None
-
-    def _unready(self) -> list[Shard]:
-        return [self._shards[at] for at in self._begun if at not in self._ready]
 
     def _is_within_budget(self, shard: Shard) -> bool:
         """Whether one more shard may be ahead; the next one always may."""
@@ -281,6 +300,12 @@ class _Ahead:
         size = sum(each.size_bytes for each in ahead)
         is_few = len(ahead) <= 2 * len(self._threads) and rows <= MOST_ROWS_AHEAD
         return len(ahead) == 1 or (size <= self._budget and is_few)
+
+
+def _is_done(build: Build, wanted: _Wanted, shard: Shard) -> bool:
+    """Whether the stages are marked, so that few bytes, if any, are to be fetched."""
+    markers = (read_marker(build.state.marker(shard.name, stage)) for stage in wanted.stages)
+    return not wanted.force and all(marker is not None for marker in markers)
 
 
 def _prepare(

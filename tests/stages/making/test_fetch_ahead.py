@@ -9,12 +9,14 @@ import pytest
 
 from hugflow.clients import fetch as fetching
 from hugflow.clients import part_file
-from hugflow.errors import HubUnavailable
+from hugflow.errors import CannotWrite, HubUnavailable
+from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.making import make_shards as making
 from hugflow.stages.making import spare_slots
 from hugflow.stages.making.make_shards import ShardDone, ShardFailed, make_shards
+from hugflow.stages.making.rows_on_disk import ShardOnDisk
 from hugflow.testing.faults import Match, Stall, Status, Throttle
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
@@ -80,6 +82,41 @@ def test_large_files_come_one_after_the_other_each_by_all_connections(
     began = next(place for place, path in enumerate(asked) if path.endswith(second))
     assert began >= 3
     assert all(path.endswith(first) for path in asked[:began])
+
+
+def test_finished_shards_are_looked_at_together_however_large_they_are(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    build = open_text(hub, open_for, "finished", download_slots=3)
+    assert all(isinstance(each, ShardDone) for each in make_shards(build, build.plan.shards))
+    monkeypatch.setattr(spare_slots, "DIVISIBLE_BYTES", 1)
+    monkeypatch.setattr(spare_slots, "_LOOKS", 1_000_000)
+    read, looking, are_together = making.read_shard, set[str](), threading.Event()
+
+    def read_slowly(build: Build, shard: Shard) -> ShardOnDisk:
+        looking.add(shard.name)
+        if len(looking) == 3:
+            are_together.set()
+        are_together.wait(3.0)
+        return read(build, shard)
+
+    monkeypatch.setattr(making, "read_shard", read_slowly)
+    next(make_shards(build, build.plan.shards))
+    assert are_together.is_set()
+    assert len(looking) >= 3
+
+
+def test_an_error_of_the_slots_ends_the_run_and_is_not_waited_for(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    build = open_text(hub, open_for, "slots", download_slots=2)
+
+    def fail(*_: object) -> bool:
+        raise CannotWrite("no lock", why="the disk is read only", mend="mount it again")
+
+    monkeypatch.setattr(spare_slots.SpareSlots, "are_left", fail)
+    with pytest.raises(CannotWrite, match="no lock"):
+        next(make_shards(build, build.plan.shards))
 
 
 @pytest.mark.parametrize(("budget_bytes", "count"), [(0, 1), (10**9, 4)])
