@@ -57,9 +57,10 @@ class RowMarks:
     def pairs(self) -> Iterator[tuple[int, int]]:
         """The marked rows as ranges (first, last), in order."""
         for start, marks in zip(self._starts, self._marks, strict=True):
-            edges = np.flatnonzero(np.diff(marks, prepend=False, append=False))
-            for first, end in edges.reshape(-1, 2):
-                yield start + int(first), start + int(end) - 1
+            edges = np.flatnonzero(np.diff(marks, prepend=False, append=False)) + start
+            # As lists: a loop over the array takes ten times as long.
+            for first, end in edges.reshape(-1, 2).tolist():
+                yield first, end - 1
 
     def _block(self, number: int, rows: int) -> npt.NDArray[np.bool_]:
         """A block with room for so many rows."""

@@ -27,6 +27,9 @@ from hugflow.stages.telling.step_marks import StepMarks
 log = logging.getLogger(__name__)
 
 WRITE_EVERY_S = 2.0
+# After a write that takes long, of many ranges of rows: so many times its duration, and no more
+# than that.
+PAUSE_PER_WRITE, LONGEST_PAUSE_S = 20, 30.0
 
 
 @dataclass(slots=True)
@@ -40,7 +43,8 @@ class Tracker:
     resumed_from: rows complete when the work began.
     missing_bytes: of the files of the shards that were not complete then.
 
-    Takes two bytes of memory a row, and three for each row step. Safe to call from the thread that commits.
+    Takes two bytes of memory a row, and three for each row step. Safe to call from the thread that
+    commits.
     """
 
     build: Build
@@ -58,7 +62,7 @@ class Tracker:
     _end: int = field(init=False)
     _announcer: Announcer = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _written_at: float = 0.0
+    _write_at: float = 0.0
     _has_complained: bool = False
 
     def __post_init__(self) -> None:
@@ -84,7 +88,7 @@ class Tracker:
         with self._lock:
             self._add(outcomes)
             self._announcer.follow(self.rows, self.failed_rows)
-            if time.monotonic() - self._written_at > WRITE_EVERY_S:
+            if time.monotonic() >= self._write_at:
                 self._write("downloading")
 
     def follow_steps(self, steps: Sequence[ResolvedStep]) -> None:
@@ -105,7 +109,7 @@ class Tracker:
         with self._lock:
             if self._steps is not None:
                 self._steps.add(step, flowed)
-            if time.monotonic() - self._written_at > WRITE_EVERY_S:
+            if time.monotonic() >= self._write_at:
                 self._write("downloading")
 
     def write(self, status: Status) -> None:
@@ -217,7 +221,7 @@ class Tracker:
 
     def _write(self, status: Status) -> None:
         """Write the progress file; a failed write costs no row and hides no other error."""
-        self._written_at = time.monotonic()
+        self._write_at = time.monotonic() + WRITE_EVERY_S
         try:
             self._write_view(status)
         except (OSError, HugflowError) as error:
@@ -228,6 +232,7 @@ class Tracker:
 
     def _write_view(self, status: Status) -> None:
         steps = self._find_steps()
+        began = time.monotonic()
         is_made = self.total_rows == self.rows + self.failed_rows
         write_progress(
             self.build.places.progress(self.build.name),
@@ -242,3 +247,10 @@ class Tracker:
                 steps=steps.view(self.rows if is_made else None) if steps is not None else (),
             ),
         )
+        ended = time.monotonic()
+        self._write_at = ended + find_pause_s(ended - began)
+
+
+def find_pause_s(write_s: float) -> float:
+    """How long no file is written after one that took so long."""
+    return max(WRITE_EVERY_S, min(LONGEST_PAUSE_S, PAUSE_PER_WRITE * write_s))

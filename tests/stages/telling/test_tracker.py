@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,12 +12,14 @@ from hugflow.ledger.progress import Progress, read_progress
 from hugflow.stages.build.build import Build
 from hugflow.stages.standing.status import read_status
 from hugflow.stages.sync import sync_dataset
-from hugflow.stages.telling.tracker import Tracker
+from hugflow.stages.telling import tracker as tracking
+from hugflow.stages.telling.tracker import LONGEST_PAUSE_S, WRITE_EVERY_S, Tracker, find_pause_s
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
 from tests.builds import OpenFor
+from tests.own_time import give_own_time
 
 
 @pytest.fixture
@@ -134,3 +137,25 @@ def test_a_damaged_plan_is_shown_and_not_raised(build: Build, places: Places):
 def test_an_error_in_the_work_is_the_one_that_is_raised(build: Build):
     with pytest.raises(HugflowError, match="the work's own"), Tracker(build).watch():
         raise HugflowError("the work's own", why="", mend="")
+
+
+def test_a_file_that_takes_long_to_write_is_written_less_often(
+    build: Build, shown: Callable[[], Progress], monkeypatch: pytest.MonkeyPatch
+):
+    now = 100.0
+    give_own_time(monkeypatch, tracking, monotonic=lambda: now)
+    write = tracking.write_progress
+
+    def write_slowly(path: Path, progress: Progress) -> None:
+        nonlocal now
+        write(path, progress)
+        now += 0.5
+
+    monkeypatch.setattr(tracking, "write_progress", write_slowly)
+    tracker = Tracker(build)
+    tracker.write("downloading")
+    for row, passed_s in enumerate((WRITE_EVERY_S, 7.0, 1.0)):
+        now += passed_s
+        tracker.add([made(row)])
+        assert shown().rows == (0 if row < 2 else 3)
+    assert (find_pause_s(0.001), find_pause_s(60.0)) == (WRITE_EVERY_S, LONGEST_PAUSE_S)
