@@ -62,9 +62,9 @@ def find_unknown_class(places: FlowPlaces, step: FlowStep) -> Unknown | None:
         # A module that is not synced is asked for when the step runs.
         return _look(folder, modules, name, step.use) if folder.is_dir() else None
     top = modules[0]
+    if not _is_code(places.root, top) and _is_installed(places.root, top):
+        return None
     if not _exists(places.root, top):
-        if _is_installed(top):
-            return None
         own = [*places.root.glob("*.py"), *(each.parent for each in places.root.glob("*/*.py"))]
         return Unknown(f"there is no module {top} here", nearest_name(top, {p.stem for p in own}))
     return _look(places.root, modules, name, step.flow.rpartition(".")[0])
@@ -101,11 +101,18 @@ def _exists(folder: Path, module: str) -> bool:
     return (folder / module).is_dir() or (folder / f"{module}.py").is_file()
 
 
-def _is_installed(module: str) -> bool:
+def _is_code(folder: Path, module: str) -> bool:
+    """Whether a name is code here; an installed package comes before a folder of other files."""
+    return (folder / module / INIT_FILE).is_file() or (folder / f"{module}.py").is_file()
+
+
+def _is_installed(root: Path, module: str) -> bool:
     try:
-        return find_spec(module) is not None
+        spec = find_spec(module)
     except (ImportError, ValueError):
         return False
+    # Where the root is among Python's folders, a folder of it is found, too.
+    return spec is not None and spec.submodule_search_locations != [str(root / module)]
 
 
 def _read_names(file: Path) -> set[str] | Unknown | None:

@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -84,10 +84,15 @@ def digest_lines(hash_by_path: Mapping[str, str]) -> str:
     return f"sha256:{hashlib.sha256(lines.encode('utf-8', 'surrogateescape')).hexdigest()}"
 
 
-def hash_files(folder: Path) -> dict[str, str]:
-    """Kind and hash of each file of a module's folder that counts, by its path in it."""
+def hash_files(folder: Path, counts: Callable[[Path], bool] = lambda path: True) -> dict[str, str]:
+    """Kind and hash of each file of a module's folder that counts, by its path in it.
+
+    counts: of these only those for which it is true; the others are not read.
+    """
     return {
-        path.as_posix(): _hash(folder / path) for path in walk_files(folder) if not is_ignored(path)
+        path.as_posix(): _hash(folder / path)
+        for path in walk_files(folder)
+        if not is_ignored(path) and counts(path)
     }
 
 

@@ -26,7 +26,8 @@ _DOTTED: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 def digest_own_code(places: FlowPlaces, dotted: str, *, code_only: bool = False) -> str:
     """The digest for a class `module.Class` or `package.module.Class` of the project.
 
-    code_only: without other files of packages, which their code may write as it runs.
+    code_only: without other files of packages, which their code may write as it runs; these are not
+    read.
     `installed` for a class that is not in the project's root.
     """
     first = dotted.partition(".")[0]
@@ -43,7 +44,7 @@ def digest_own_code(places: FlowPlaces, dotted: str, *, code_only: bool = False)
                 digest_by_name[top] = _digest(places.root, top, code_only=code_only)
                 waiting.append(top)
     if modules:
-        digest_by_name |= dict(_digest_modules(places, modules))
+        digest_by_name |= dict(_digest_modules(places, modules, code_only=code_only))
     yamls = dict(_digest_yamls(places.root, digest_by_name))
     if len(digest_by_name) == 1 and not yamls:
         return digest_by_name[first]
@@ -58,16 +59,17 @@ def _is_own(root: Path, name: str) -> bool:
 
 def _digest(root: Path, name: str, *, code_only: bool) -> str:
     if (root / name).is_dir():
-        hash_by_path = hash_files(root / name)
-        if code_only:
-            hash_by_path = {path: each for path, each in hash_by_path.items() if _is_code(path)}
-        return digest_lines(hash_by_path)
+        return _digest_folder(root / name, code_only=code_only)
     file = root / f"{name}.py"
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else INSTALLED
 
 
-def _is_code(path: str) -> bool:
-    return path.endswith((".py", ".yaml", ".yml"))
+def _digest_folder(folder: Path, *, code_only: bool) -> str:
+    return digest_lines(hash_files(folder, _is_code)) if code_only else digest_tree(folder)
+
+
+def _is_code(path: Path) -> bool:
+    return path.suffix in (".py", ".yaml", ".yml")
 
 
 def _read_names(root: Path, name: str) -> Iterator[str]:
@@ -107,7 +109,9 @@ def _find_yamls(root: Path, name: str) -> Iterator[Path]:
             yield root / f"{node.name}.yaml"
 
 
-def _digest_modules(places: FlowPlaces, packages: set[str]) -> Iterator[tuple[str, str]]:
+def _digest_modules(
+    places: FlowPlaces, packages: set[str], *, code_only: bool
+) -> Iterator[tuple[str, str]]:
     """Commit and files of synced modules, and of those that they ask for."""
     entries = read_lock(places.lock_file)
     found = {module for module in entries if module.package in packages}
@@ -120,12 +124,15 @@ def _digest_modules(places: FlowPlaces, packages: set[str]) -> Iterator[tuple[st
         found |= more
     for module in found:
         synced = entries[module].synced
-        yield module.package, f"{synced.commit} {_digest_module(places, synced)}"
+        digest = _digest_module(places, synced, code_only=code_only)
+        yield module.package, f"{synced.commit} {digest}"
 
 
-def _digest_module(places: FlowPlaces, synced: Synced) -> str:
+def _digest_module(places: FlowPlaces, synced: Synced, *, code_only: bool) -> str:
     folder = places.module(synced.module)
-    return digest_tree(folder) if synced.is_local and folder.is_dir() else synced.digest
+    if synced.is_local and folder.is_dir():
+        return _digest_folder(folder, code_only=code_only)
+    return synced.digest
 
 
 def _read(file: Path) -> str:

@@ -85,4 +85,7 @@ def test_a_file_that_python_cannot_read_is_named_with_its_line(places: FlowPlace
 
 def test_installed_packages_and_served_steps_are_not_judged(places: FlowPlaces):
     assert look(places, "hugflow.flows.shipped.Nothing") is None
+    # Python takes an installed package before a folder of other files with its name.
+    (places.root / "hugflow").mkdir()
+    assert look(places, "hugflow.flows.shipped.Nothing") is None
     assert look(places, "flows:asr", endpoint="asr") is None

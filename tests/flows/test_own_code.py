@@ -2,13 +2,16 @@
 
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, BinaryIO
 
 import pytest
 
+from hugflow.flows import module_files
 from hugflow.flows.names import parse_module_id
 from hugflow.flows.own_code import digest_own_code
 from hugflow.flows.places import FlowPlaces
-from hugflow.flows.records import LockEntry, Synced, write_lock
+from hugflow.flows.records import NO_COMMIT, NO_DIGEST, LockEntry, Synced, write_lock
 
 CODE = """
 import json, helpers
@@ -92,3 +95,34 @@ def test_what_a_package_writes_into_its_folder_is_no_other_code(places: FlowPlac
     assert digest_own_code(places, "pack.inner.X", code_only=True) == before
     (places.root / "pack" / "more.py").touch()
     assert digest_own_code(places, "pack.inner.X", code_only=True) != before
+
+
+def test_what_a_local_module_writes_into_its_folder_is_no_other_code(places: FlowPlaces):
+    (places.root / "others.py").write_text("from flow_modules.acme.Text import Upper\n")
+    module = parse_module_id("acme/Text")
+    folder = places.module(module)
+    folder.mkdir(parents=True)
+    entry = LockEntry(Synced(module, "./text", NO_COMMIT, NO_DIGEST), True, ())
+    write_lock(places.lock_file, {module: entry})
+    before = digest_own_code(places, "mine.Clean", code_only=True)
+    (folder / "seen.log").write_text("row 1")
+    assert digest_own_code(places, "mine.Clean", code_only=True) == before
+    (folder / "__init__.py").touch()
+    assert digest_own_code(places, "mine.Clean", code_only=True) != before
+
+
+def test_files_that_are_no_code_are_not_read_for_the_digest_of_code(
+    places: FlowPlaces, monkeypatch: pytest.MonkeyPatch
+):
+    (places.root / "pack" / "model.bin").write_bytes(b"gigabytes")
+    read: list[str] = []
+    digest = module_files.hashlib.file_digest
+
+    def watch(file: BinaryIO, kind: str) -> Any:
+        read.append(Path(file.name).name)
+        return digest(file, kind)
+
+    monkeypatch.setattr(module_files, "hashlib", SimpleNamespace(**vars(hashlib)))
+    monkeypatch.setattr(module_files.hashlib, "file_digest", watch)
+    digest_own_code(places, "pack.inner.X", code_only=True)
+    assert sorted(read) == ["__init__.py", "inner.py"]
