@@ -148,14 +148,17 @@ def test_one_failing_range_ends_the_fetch_and_the_others_are_resumed(
 
 
 def test_a_connection_that_cannot_begin_gives_its_slot_back(
-    fetch: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: LoopbackHub, fetch: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def fail(_: PartFile) -> None:
         raise CannotWrite("no record", why="the disk is read only", mend="mount it again")
 
     monkeypatch.setattr(PartFile, "_save", fail)
     # Its traceback holds what the failed call held.
-    with pytest.raises(CannotWrite, match="no record") as failed:
+    with (
+        hub.faults(Throttle(RATE), when=STORAGE, times=None),
+        pytest.raises(CannotWrite, match="no record") as failed,
+    ):
         fetch()
     slots = Slots(tmp_path / "slots", 3)
     assert None not in [slots.take_idle() for _ in range(3)]
