@@ -67,7 +67,7 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     ),
     "path_unclear": (
         "a name without its folders is that of several files, and which one is meant is not known",
-        "name the file in the table by its path in the repository",
+        "name the file in the table by its path in the repository, or in its archive",
     ),
 }
 

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 import pyarrow as pa
 
 from hugflow.late_dataclass import dataclass
+from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE
 
 _CODE, _MESSAGE = "code", "message"
@@ -22,6 +23,12 @@ class FailedClip:
 
     code: str
     message: str
+
+
+def unclear_clip(word: str, paths: Sequence[str]) -> FailedClip:
+    """The clip of a row whose word may mean several; paths: two of them."""
+    told = " and ".join(repr(in_a_line(path)) for path in paths)
+    return FailedClip("path_unclear", f"{in_a_line(word)!r} may mean {told}")
 
 
 ClipBytes: TypeAlias = bytes | FailedClip | None

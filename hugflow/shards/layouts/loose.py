@@ -39,7 +39,7 @@ from hugflow.errors import ShardUnreadable
 from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import TableForm
-from hugflow.shards.failed_clips import FailedClip, to_clips
+from hugflow.shards.failed_clips import to_clips, unclear_clip
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.clips import Same, join_path
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, unreadable
@@ -423,7 +423,7 @@ def _clips(
                 data = paths[place].read_bytes()
             values.append({"bytes": data, "path": shard.files[place].path})
         elif word and (paths_of := unclear.get(str(at))):
-            values.append({"bytes": _unclear(word, paths_of), "path": word})
+            values.append({"bytes": unclear_clip(word, paths_of), "path": word})
         elif word and cuts is not None and cuts[at] is not None:
             # A file that is no clip of the plan would be made whole.
             values.append({"bytes": missing_recording(word), "path": word})
@@ -495,15 +495,10 @@ class _More:
                     data = self.paths[at].read_bytes()
                 return {"bytes": data, "path": self.files[at].path}
             case list(paths):
-                return {"bytes": _unclear(word, paths), "path": word}
+                return {"bytes": unclear_clip(word, paths), "path": word}
             case _:
                 # It is refused, or not found, when its MP3 is made.
                 return {"bytes": None, "path": join_path(self.folder, word) or word}
-
-
-def _unclear(word: str, paths: Sequence[str]) -> FailedClip:
-    told = " and ".join(repr(in_a_line(path)) for path in paths)
-    return FailedClip("path_unclear", f"{in_a_line(word)!r} may mean {told}")
 
 
 def _array(part: pa.Table, name: str) -> pa.Array:

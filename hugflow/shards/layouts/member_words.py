@@ -4,7 +4,7 @@ A word is a path or a name, with its ending or without. It means a member if bot
 both have folders.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Final, TypeAlias
 
@@ -76,6 +76,28 @@ def clip_lines(
     return meant, _settle(meant, words, f"{archive}/{member}")
 
 
+def find_unclear(
+    members: Iterable[tuple[str, Iterable[int]]], words: Sequence[str | None]
+) -> dict[int, tuple[str, str]]:
+    """The lines whose word fits clips in several folders, with two of these.
+
+    members: the clips in their order, each with the lines that mean it. A line whose word is the
+    path of its first clip is clear, and so is one whose clips differ in their endings alone.
+    """
+    first: list[str | None] = [None] * len(words)
+    found: dict[int, tuple[str, str]] = {}
+    for member, lines in members:
+        for line in lines:
+            before = first[line]
+            if before is None:
+                first[line] = member
+                continue
+            is_clear = before == "/".join(_parts(words[line] or ""))
+            if line not in found and not is_clear and _folder(before) != _folder(member):
+                found[line] = (before, member)
+    return found
+
+
 def name_keys(word: str) -> tuple[str, str]:
     """The name of a file, and its name without ending."""
     name = PurePosixPath(word.replace("\\", "/")).name
@@ -97,6 +119,10 @@ def are_by_archive(tables: Sequence[pa.Table], source: str, archives: Sequence[s
 
 def without_ending(archive: str) -> str:
     return next(archive[: -len(end)] for end in _LONGEST_FIRST if archive.lower().endswith(end))
+
+
+def _folder(member: str) -> str:
+    return member.rpartition("/")[0]
 
 
 def _folders(word: str) -> list[str]:

@@ -3,7 +3,8 @@
 Each archive is a shard, whose files are the archive, or its parts, and then the tables. Its rows are
 the members that a table names, in the archive's order; they are known once it is fetched. A member
 means the rows whose word is its path, or ends with it, or is its name without ending. If there is
-only one archive, rows without a member come last, and fail. `detail` of a shard:
+only one archive, rows without a member come last, and fail. A word that fits members in several
+folders is unclear, unless it is the path of the first, and its row fails. `detail` of a shard:
 
     {"tables": ["train.tsv"], "headers": [true], "from": "path", "audio": "audio",
      "columns": ["audio", "path", "sentence"], "rename": {}, "is_alone": true,
@@ -26,7 +27,7 @@ import pyarrow as pa
 
 from hugflow.audio.cut import Cut
 from hugflow.requests.sources import TableForm
-from hugflow.shards.failed_clips import ClipBytes, size_of, to_clips
+from hugflow.shards.failed_clips import ClipBytes, FailedClip, size_of, to_clips, unclear_clip
 from hugflow.shards.layouts.archive_plans import NAME, describe, describe_beside
 from hugflow.shards.layouts.archives import (
     Read,
@@ -47,7 +48,12 @@ from hugflow.shards.layouts.layout import (
     unreadable,
 )
 from hugflow.shards.layouts.left_out import LeftOut
-from hugflow.shards.layouts.member_words import WordLines, clip_lines, without_ending
+from hugflow.shards.layouts.member_words import (
+    WordLines,
+    clip_lines,
+    find_unclear,
+    without_ending,
+)
 from hugflow.shards.layouts.segments import Recordings, missing_recording
 from hugflow.shards.layouts.split_archives import is_part
 from hugflow.shards.layouts.tables import (
@@ -114,6 +120,7 @@ def read_rows(
     names: Sequence[str] = detail["columns"] if columns is None else list(columns)
     has_audio = detail["audio"] in names
     words = _words(table, detail)
+    unclear = _find_unclear(paths, shard, detail, words) if has_audio else {}
     lines: list[int] = []
     clips: list[dict[str, Any]] = []
     first, size = shard.first_row, 0
@@ -135,7 +142,10 @@ def read_rows(
             rows = range(row, row + len(meant))
             row = rows.stop
             are_kept = [is_wanted(range(each, each + 1)) for each in rows]
-            kept = [at for at, is_kept in enumerate(are_kept) if is_kept]
+            wanted = zip(meant, are_kept, strict=True)
+            kept = [
+                at for at, (line, is_kept) in enumerate(wanted) if is_kept and line not in unclear
+            ]
             of_member = None if cuts is None else [cuts[line] for line in meant]
             opened = read if has_audio else None
             with _open_clip(recordings, opened, of_member, kept) as read_clip:
@@ -148,8 +158,9 @@ def read_rows(
                         continue
                     first = first if lines else rows[at]
                     lines.append(line)
-                    path = member or words[line]
-                    data: ClipBytes = read_clip(at)
+                    why = unclear.get(line)
+                    path = words[line] if why is not None else member or words[line]
+                    data: ClipBytes = why or read_clip(at)
                     if data is None and has_audio and cuts is not None and path:
                         # A file of this path in the repository would be made whole.
                         data = missing_recording(path)
@@ -255,8 +266,34 @@ def _matches(
     cuts: of each line; lines of one member are in their order.
     """
     words = _words(table, detail)
-    word_lines, is_by_archive = WordLines(words), bool(detail.get("by_archive"))
     is_taken = bytearray(len(words))
+    for member, read, lines in _members(paths, shard, detail, words, left_out):
+        free = [line for line in lines if not is_taken[line]]
+        if lines and not free:
+            left_out.add("are named by rows that have a clip already", member)
+        for line in free:
+            is_taken[line] = 1
+        if cuts is not None:
+            free.sort(key=lambda line: cuts[line].order)
+        if free:
+            yield free, member, _named(shard, read)
+    if "lines" in detail:
+        note_taken(is_taken)
+    if detail["is_alone"]:
+        for line in range(len(words)):
+            if not is_taken[line]:
+                yield [line], None, None
+
+
+def _members(
+    paths: Sequence[Path],
+    shard: Shard,
+    detail: Mapping[str, Any],
+    words: Sequence[str | None],
+    left_out: LeftOut,
+) -> Iterator[tuple[str, Read, list[int]]]:
+    """The clips of an archive in order, as (member, function that reads it, lines that mean it)."""
+    word_lines, is_by_archive = WordLines(words), bool(detail.get("by_archive"))
     name, parts = _archive(shard, detail), paths[: detail.get("parts", 1)]
     archive = without_ending(name)
     is_inner = is_inner_clip(detail)
@@ -274,23 +311,21 @@ def _matches(
                     left_out.add("are in no row of the tables", member)
                 elif not lines:
                     left_out.add("may be those of rows in several folders", member)
-                free = [line for line in lines if not is_taken[line]]
-                if lines and not free:
-                    left_out.add("are named by rows that have a clip already", member)
-                for line in free:
-                    is_taken[line] = 1
-                if cuts is not None:
-                    free.sort(key=lambda line: cuts[line].order)
-                if free:
-                    yield free, member, _named(shard, read)
+                yield member, read, lines
     except ArchiveDamaged as damaged:
         raise unreadable(shard, str(damaged)) from damaged
-    if "lines" in detail:
-        note_taken(is_taken)
-    if detail["is_alone"]:
-        for line in range(len(words)):
-            if not is_taken[line]:
-                yield [line], None, None
+
+
+def _find_unclear(
+    paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any], words: Sequence[str | None]
+) -> dict[int, FailedClip]:
+    """Why lines fail whose word fits clips in several folders of the archive.
+
+    The archive is walked once more for that: which members follow is not known before.
+    """
+    members = _members(paths, shard, detail, words, LeftOut())
+    found = find_unclear(((member, lines) for member, _, lines in members), words)
+    return {line: unclear_clip(words[line] or "", two) for line, two in found.items()}
 
 
 def _named(shard: Shard, read: Read) -> Read:

@@ -21,7 +21,7 @@ from tests.builds import OpenFor, raw_fetches
 from tests.projects import Project
 from tests.shards.layouts.published import CLIPS, COUNT, LAYOUTS, rows, to_csv
 from tests.shards.layouts.tars import clip, make_tar, special
-from tests.trees import read_rows_json
+from tests.trees import read_failures, read_rows_json
 
 
 def to_zip_of(members: list[tuple[str, bytes]]) -> bytes:
@@ -247,6 +247,35 @@ def test_a_clip_that_rows_of_several_folders_may_mean_is_given_to_none_and_told(
         sync_dataset(build)
     assert [row["text"] for row in rows_of(build)] == ["clear"]
     assert "may be those of rows in several folders, such as '1.wav'" in caplog.text
+
+
+@pytest.mark.parametrize("ending", ["tar", "zip"])
+def test_a_row_that_means_clips_in_several_folders_of_an_archive_fails_and_names_two(
+    hub: LoopbackHub, open_for: OpenFor, ending: str
+):
+    table = [{"path": name, "text": name} for name in ("1.wav", "2.wav", "b/3.wav", "b/4", "5.wav")]
+    members = [
+        "2.wav",
+        "a/1.wav",
+        "a/2.wav",
+        "a/3.wav",
+        "b/1.wav",
+        "b/3.wav",
+        "b/4.flac",
+        "b/4.wav",
+    ]
+    members += ["c/1.wav", "c/4.wav", "c/5.wav"]
+    pack = make_tar if ending == "tar" else to_zip_of
+    archive = pack([(name, clip(seed)) for seed, name in enumerate(members)])
+    name = f"archives/folders-{ending}"
+    hub.publish(name, {"train.csv": to_csv(table), f"clips.{ending}": archive})
+    build = open_for(name, max_bad_rows=1)
+    sync_dataset(build)
+    made = {row["text"]: row["audio_info"]["source_path"] for row in rows_of(build)}
+    assert made == {"2.wav": "2.wav", "b/3.wav": "b/3.wav", "b/4": "b/4.flac", "5.wav": "c/5.wav"}
+    [failed] = read_failures(build.folder)
+    assert failed["code"] == "path_unclear"
+    assert "'1.wav' may mean 'a/1.wav' and 'b/1.wav'" in str(failed)
 
 
 def test_clips_that_only_tables_of_other_splits_name_take_no_rows_of_other_archives(
