@@ -71,9 +71,6 @@ def publish(
 
     Whoever finishes the last shard publishes; doing it again changes nothing. A tree that was made
     beside another one takes its place.
-    on_result: called with each result of the gate, also of a dataset that stands published;
-    without it, what is published and has not changed is not judged again.
-
     on_result: called with each result of the gate, for a published dataset too. Without it, a
     published and unchanged dataset is not checked again.
 
@@ -99,19 +96,20 @@ def publish(
         before = stored.find_published(build.plan)
         made_index = index_digests(markers)
         is_flowed = build.request.flows_digest is not None
-        budget = published_budget(build, before, len(failed))
 
         def refuse(errors: int) -> None:
             # A published dataset keeps its indexes where its steps fail at too many rows.
+            budget = published_budget(build, before, len(failed), errors)
             if judge_bad_rows(build, failed, budget, errors).error is not None:
                 _pass_gate(judge(build, markers, failed, budget, errors), on_result)
 
         flowed = collect_flowed(build, steps, made_index, before, refuse) if is_flowed else None
         index = made_index if flowed is None else flowed.index
+        errors = len(flowed.errors) if flowed is not None else 0
+        budget = published_budget(build, before, len(failed), errors)
         is_unchanged = before is not None and before.index == index
         # An earlier version published datasets without a row.
         if on_result is not None or not is_unchanged or not count_made(markers):
-            errors = len(flowed.errors) if flowed is not None else 0
             _pass_gate(judge(build, markers, failed, budget, errors), on_result)
         # A tree beside the existing one has a manifest if a kill came after writing it.
         is_beside = build.folder != stored.folder
@@ -191,19 +189,30 @@ def finish_sample(build: Build) -> Manifest:
     return manifest
 
 
-def published_budget(build: Build, before: Manifest | None, failed: int) -> BadRowBudget:
+def published_budget(
+    build: Build, before: Manifest | None, failed: int, errors: int = 0
+) -> BadRowBudget:
     """The present budget; for a dataset published with as many bad rows, the budget of then.
 
     A dataset that was published within its budget stays done, whatever the budget is now.
     before: the manifest published under this plan.
+    errors: rows that failed in a step; with more of them than then, the present budget counts.
     """
     try:
-        if before is not None and before.rows.failed == failed:
+        if (
+            before is not None
+            and before.rows.failed == failed
+            and errors <= _count_step_errors(before)
+        ):
             return max_bad_rows(before.settings.max_bad_rows)
     except ValueError:
         # A damaged manifest is written again, with the present rules.
         pass
     return build.max_bad_rows
+
+
+def _count_step_errors(manifest: Manifest) -> int:
+    return sum(step.errors for step in manifest.flows.steps) if manifest.flows is not None else 0
 
 
 def find_published(build: Build) -> Manifest | None:

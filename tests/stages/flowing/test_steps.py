@@ -518,6 +518,21 @@ def test_a_published_dataset_keeps_its_indexes_where_changed_steps_cannot_be_pub
         assert file_sha256(places.dataset(NAME).root / name) == digest
 
 
+def test_a_published_dataset_whose_changed_step_fails_is_published_with_a_higher_budget(
+    opened: Sync,
+):
+    fails = {"name": "fails", "flow": "my_flows.Fails", "rows": {"in": ["row"], "out": ["ok"]}}
+    opened([{**fails, "config": {"at": []}}], max_bad_rows=0)
+    changed = [{**fails, "config": {"at": [3, 4]}}]
+    with pytest.raises(TooManyBadRows, match="2 of"):
+        opened(changed, max_bad_rows=0)
+    published = opened(changed, max_bad_rows=2).published.manifest
+    assert published.flows is not None
+    assert published.flows.steps[0].errors == 2
+    # What was published within its budget stays so.
+    assert opened(changed, max_bad_rows=0).published.manifest.index == published.index
+
+
 @pytest.mark.parametrize("field", ["row", "audio", "audio_info"])
 def test_a_step_cannot_replace_what_says_which_clip_a_row_has(
     hub: LoopbackHub, open_for: OpenFor, opened: Sync, field: str
