@@ -233,9 +233,11 @@ def describe_beside(
         raise
     except (RequestInvalid, ShardUnreadable) as error:
         # A table of something else must not keep the tars from being read as what they are.
+        is_unread = isinstance(error, ShardUnreadable)
+        why = f"one cannot be read: {error.why}" if is_unread else error.what.partition(": ")[2]
         told = (
             f"left out: {count(len(chosen), 'table')} beside the archives, such as "
-            f"{in_a_line(chosen[0].path)!r}, because {in_a_line(error.what.partition(': ')[2])}"
+            f"{in_a_line(chosen[0].path)!r}, because {in_a_line(why)}"
         )
         return None, (told,)
 

@@ -194,6 +194,15 @@ def test_a_table_beside_tars_that_names_none_of_their_clips_is_told_to_be_left_o
     assert any(each.startswith(told) for each in plan.warnings)
 
 
+def test_a_table_beside_tars_that_cannot_be_read_is_left_out_with_the_reason(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    tar = make_tar([("a.wav", clip(1)), ("b.wav", clip(2))])
+    hub.publish("bare/ragged", {"train.tar": tar, "metadata.csv": b"path,text\na.wav,x,y\n"})
+    [told] = [each for each in open_for("bare/ragged").plan.warnings if "left out" in each]
+    assert told.partition(", because ")[2].startswith("one cannot be read: line 2 has 3 fields")
+
+
 def test_a_zip_without_members_is_named_with_what_helps(hub: LoopbackHub, open_for: OpenFor):
     hub.publish("bare/empty", {"b.zip": to_zip({}), "a.zip": to_zip(CLIPS)})
     with pytest.raises(RequestInvalid, match=r"the zip 'b\.zip' has no members") as refused:
