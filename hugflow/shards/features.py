@@ -115,13 +115,8 @@ def is_list_of_samples(type_: pa.DataType) -> bool:
     return _is_samples(type_)
 
 
-def has_audio_feature(schema: pa.Schema, column: str) -> bool:
-    """Whether the publisher declared `column` as Audio, or its type can be nothing else."""
-    return is_certain_audio(schema.field(column).type, declared_features(schema).get(column))
-
-
 def is_certain_audio(type_: pa.DataType, declared: Any) -> bool:
-    """Whether values are audio, as declared, or because their type can be nothing else."""
+    """Whether the publisher declared values as Audio, or their type can be nothing else."""
     if is_list(type_):
         type_ = type_.value_type
         declared = declared.get("feature") if isinstance(declared, dict) else None

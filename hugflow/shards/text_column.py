@@ -8,9 +8,9 @@ import pyarrow as pa
 from hugflow.errors import RequestInvalid
 from hugflow.nearest import nearest_name
 from hugflow.shards.arrow import is_list, is_text
+from hugflow.shards.audio_warnings import audio_columns as certain_audio
 from hugflow.shards.column_path import Path, find_feature, find_path, list_fields, schema_tree
 from hugflow.shards.declared import declared_feature, declared_features
-from hugflow.shards.features import has_audio_feature
 from hugflow.shards.plan_request import PlanRequest
 
 MOST_NAMED = 8
@@ -34,11 +34,8 @@ def choose_text_column(
     if path is not None and (path[0] not in audio_columns or len(path) == 1):
         _refuse_no_text(at, schema, request, path, audio_columns)
         return column, ()
-    others = [
-        name
-        for name in schema.names
-        if name not in audio_columns and not has_audio_feature(schema, name)
-    ]
+    audio = {*audio_columns, *certain_audio(schema)}
+    others = [name for name in schema.names if name not in audio]
     nearest = nearest_column(column, others)
     if "text_column" in request.asked:
         raise RequestInvalid(

@@ -1,19 +1,23 @@
 """Features: what the index declares is what `datasets` reads back."""
 
+import json
+from types import SimpleNamespace
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hugflow.shards.audio_warnings import audio_columns
 from hugflow.shards.features import (
     AUDIO_TYPE,
     column_features,
-    has_audio_feature,
     index_features,
     index_names,
     is_audio_type,
 )
-from tests.shards.plans import plan_of
+from hugflow.shards.text_column import choose_text_column
+from tests.shards.plans import REQUEST, plan_of
 
 ours = ["row", "audio_info", "row_source", "audio_info_source", "row_source_source", "text", "Row"]
 ours += ["audio_info_text", "audio_info_text_source"]
@@ -73,14 +77,14 @@ def test_the_publishers_own_word_decides_what_is_audio():
     declared = b'{"info": {"features": {"a": {"_type": "Image"}, "b": {"_type": "Audio"}}}}'
     schema = pa.schema([("a", AUDIO_TYPE), ("b", AUDIO_TYPE), ("c", AUDIO_TYPE), ("d", pa.int8())])
     schema = schema.with_metadata({"huggingface": declared})
-    assert [has_audio_feature(schema, name) for name in "abcd"] == [False, True, True, False]
+    assert list(audio_columns(schema)) == ["b", "c"]
 
 
 def test_paths_are_audio_when_the_publisher_declared_them_so():
     declared = b'{"info": {"features": {"a": {"_type": "Audio"}, "b": {"_type": "Audio"}}}}'
     schema = pa.schema([("a", pa.string()), ("b", pa.int8()), ("c", pa.string())])
     schema = schema.with_metadata({"huggingface": declared})
-    assert [has_audio_feature(schema, name) for name in "abc"] == [True, False, False]
+    assert list(audio_columns(schema)) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +98,7 @@ def test_paths_are_audio_when_the_publisher_declared_them_so():
     ],
 )
 def test_undeclared_audio_is_what_can_be_nothing_else(type_: pa.DataType, is_audio: bool):
-    assert has_audio_feature(pa.schema([("a", type_)]), "a") is is_audio
+    assert list(audio_columns(pa.schema([("a", type_)]))) == (["a"] if is_audio else [])
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,7 @@ def test_metadata_that_makes_no_sense_is_passed_over(metadata: bytes):
     features, card = index_features(schema, ())
     assert features["text"] == {"dtype": "string", "_type": "Value"}
     assert card == [{"name": "row", "dtype": "int64"}, {"name": "text", "dtype": "string"}]
-    assert not has_audio_feature(schema, "text")
+    assert not list(audio_columns(schema))
 
 
 def test_audio_is_declared_without_decoding():
@@ -174,3 +178,21 @@ def test_the_features_of_a_column_are_found_by_its_published_name():
     features = {"row": 0, "row_source": 1, "text": 2}
     plan = plan_of(columns=("row", "text", "x"), features=features)
     assert column_features(plan) == {"row": 1, "text": 2, "x": None}
+
+
+def test_what_is_declared_is_read_a_few_times_however_many_columns_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    read: list[str | bytes] = []
+
+    def loads(text: str | bytes) -> object:
+        read.append(text)
+        return json.loads(text)
+
+    monkeypatch.setattr("hugflow.shards.declared.json", SimpleNamespace(loads=loads))
+    names = [f"c{number}" for number in range(100)]
+    features = {name: {"dtype": "int64", "_type": "Value"} for name in names}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    schema = pa.schema([(name, pa.int64()) for name in names]).with_metadata(metadata)
+    choose_text_column("a/b@1", schema, REQUEST, ("audio",))
+    assert 0 < len(read) < 5
