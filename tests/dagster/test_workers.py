@@ -202,7 +202,7 @@ def test_eight_shards_on_two_workers_are_each_made_once_though_a_worker_and_the_
     cluster.kill("w1")
     cluster.kill("daemon")
     cluster.start_daemon()
-    wait_until(places.link(NAME).exists, 240, "the other worker has made the rest")
+    wait_until(places.link(NAME).exists, 600, "the other worker has made the rest")
     assert len(done()) == SHARDS
     assert {path: path.stat().st_mtime_ns for path in made} == made
     assert cluster.has_taken("w1") >= 1
