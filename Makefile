@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 CORES := getattr(os, "sched_getaffinity", lambda process: range(os.cpu_count() or 1))(0)
 AT_ONCE = $(shell $(PYTHON) -c 'import os; print(len($(CORES)) + 1)')
 
-.PHONY: help demo check test consumers soak lint format bench clean
+.PHONY: help demo check test consumers soak lint format bench bench-fetching clean
 
 help:
 	@echo "make demo    the whole loop on this machine, offline"
@@ -17,6 +17,7 @@ help:
 	@echo "make soak    hundreds of kills, full disks, damaged files and broken lines; it takes long"
 	@echo "make lint    ruff, mypy and import-linter alone"
 	@echo "make bench   ratios against the floor, on this machine"
+	@echo "make bench-fetching  fetching with a limit of bytes a second for each connection"
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -79,11 +80,13 @@ bench: $(READY)
 	$(BIN)/python bench/start_up.py
 	$(BIN)/python bench/many_files.py
 	$(BIN)/python bench/definitions.py
-	$(BIN)/python bench/fetching.py
-	$(BIN)/python bench/behind.py
 	$(BIN)/python bench/overlaps.py
 	$(BIN)/python bench/row_steps.py
 	$(BIN)/python bench/serving.py
+
+bench-fetching: $(READY)
+	$(BIN)/python bench/fetching.py
+	$(BIN)/python bench/behind.py
 
 clean:
 	rm -rf $(VENV) demo
