@@ -6,6 +6,7 @@
 import atexit
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import suppress
@@ -78,6 +79,28 @@ settings.register_profile(
 _listen_to_interrupts()
 # Here and not in a hook: the conftests of sub-folders are imported before any hook runs.
 _HUB = _open_world()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure() -> None:
+    """Pass over one error of Python 3.11: coverage begins to trace two threads at one moment.
+
+    Every other error that nobody catches fails its test: this hook goes before pytest's own.
+    """
+    before = sys.unraisablehook
+
+    def hook(unraisable: "sys.UnraisableHookArgs") -> None:
+        if not is_trace_race(unraisable.exc_value):
+            before(unraisable)
+
+    sys.unraisablehook = hook
+
+
+def is_trace_race(error: BaseException | None) -> bool:
+    """Whether it is the error of `sys.settrace` in a second thread."""
+    return isinstance(error, RuntimeError) and str(error).startswith(
+        "Cannot install a trace function while another"
+    )
 
 
 def pytest_unconfigure() -> None:
