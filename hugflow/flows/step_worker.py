@@ -40,6 +40,8 @@ STUCK_AFTER_S: Final = 2.0
 STUCK: Final = 70
 # The fields that an error names.
 _MOST_NAMED: Final = 5
+# Lists and mappings inside each other; what reads JSON later ends at some 900.
+_MOST_DEEP: Final = 200
 
 Outcome = dict[str, Any]
 
@@ -149,11 +151,28 @@ def to_outcome(found: object, gives: Sequence[str]) -> Outcome:
     text = json.dumps(kept, allow_nan=False, ensure_ascii=False, default=_refuse_type).encode()
     if len(text) > MOST_BYTES:
         raise ValueError(f"run gave {len(text):,} bytes")
+    if text.count(b"[") + text.count(b"{") > _MOST_DEEP and _is_deeper(kept, _MOST_DEEP):
+        raise ValueError(f"run gave lists or mappings inside each other, more than {_MOST_DEEP}")
     loaded = json.loads(text)
     if loaded != kept:
         # Keys that are no texts become texts, of which two may be equal.
         json.loads(text, object_pairs_hook=_refuse_twice)
     return {"out": loaded}
+
+
+def _is_deeper(value: Mapping[str, object], most: int) -> bool:
+    """Whether lists and mappings lie in each other more than `most` times; JSON has no circles."""
+    level: list[Any] = [value]
+    for _ in range(most):
+        level = [
+            each
+            for holder in level
+            for each in (holder.values() if isinstance(holder, Mapping) else holder)
+            if isinstance(each, Mapping | list | tuple)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _refuse_type(value: object) -> None:

@@ -1,5 +1,8 @@
 """What is kept of what a step's flow gives."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -20,3 +23,13 @@ def test_keys_that_are_no_texts_become_texts_unless_two_are_equal_then():
     assert to_outcome({"x": {1: "a", None: "b"}}, ["x"]) == {"out": {"x": {"1": "a", "null": "b"}}}
     with pytest.raises(ValueError, match="two keys that are '1' as text"):
         to_outcome({"x": {1: "a", "1": "b"}}, ["x"])
+
+
+@pytest.mark.parametrize("wrap", [lambda value: [value], lambda value: {"in": value}])
+def test_what_lies_too_deep_for_readers_of_json_costs_its_row(wrap: Callable[[Any], Any]):
+    value: Any = [0] * 300
+    for _ in range(198):
+        value = wrap(value)
+    assert to_outcome({"x": value}, ["x"]) == {"out": {"x": value}}
+    with pytest.raises(ValueError, match="inside each other, more than 200"):
+        to_outcome({"x": wrap(wrap(value))}, ["x"])

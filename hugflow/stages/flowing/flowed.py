@@ -128,6 +128,7 @@ def collect_flowed(
         before_keep = sum(map(len, through.values()))
         rows = sum(len(kept.rows_by_shard[name].intersection(of)) for name, of in through.items())
         told.append(_describe_keep(kept, rows, before_keep - rows))
+        _refuse_empty(build, told)
     left_out = told[-1].dropped if kept is not None else 0
     write_left_out(build, kept)
     _delete_other_steps(build, steps)
@@ -142,15 +143,29 @@ def collect_flowed(
 
 
 def _refuse_empty(build: Build, told: Sequence[ManifestStep]) -> None:
-    """Raise RequestInvalid where the steps leave out every row: such a folder does not load."""
-    if told and not told[-1].rows and any(step.dropped for step in told):
-        last = next(step for step in told if not step.rows)
+    """Raise RequestInvalid where no row is left: such a folder does not load."""
+    last = next((step for step in told if not step.rows), None)
+    before = last.dropped + last.errors if last is not None else 0
+    if last is None or not before:
+        return
+    if last.flow == KEEP:
+        raise RequestInvalid(
+            f"{build.name}: keep leaves out all rows that went through the steps",
+            why=f"none of {count(before, 'row')} meets `{build.request.keep}`",
+            mend="change keep in the request, or correct the steps",
+        )
+    if any(step.dropped for step in told):
         raise RequestInvalid(
             f"{build.name}: its steps leave out all rows, so it is not published",
-            why=f"the step {last.name!r} left out {last.dropped:,} of "
-            f"{count(last.dropped + last.errors, 'row')}",
+            why=f"the step {last.name!r} left out {last.dropped:,} of {count(before, 'row')}",
             mend="correct the step or its config",
         )
+    raise RequestInvalid(
+        f"{build.name}: its steps fail at all rows, so it is not published",
+        why=f"the step {last.name!r} failed at {last.errors:,} of {count(before, 'row')}: "
+        f"{errors_file(build.folder)} says why",
+        mend="correct the step or its config",
+    )
 
 
 def _describe_keep(kept: Kept, rows: int, dropped: int) -> ManifestStep:

@@ -499,6 +499,28 @@ def test_a_dataset_of_which_the_steps_leave_no_row_is_not_published(places: Plac
     assert not places.link(NAME).exists()
 
 
+def test_a_dataset_is_not_published_where_steps_fail_at_all_rows_within_the_budget(
+    places: Places, opened: Sync
+):
+    step = {"name": "fails", "flow": "my_flows.Fails", "rows": {"in": ["row"], "out": ["ok"]}}
+    with pytest.raises(RequestInvalid, match="its steps fail at all rows") as refused:
+        opened([{**step, "config": {"at": list(range(ROWS))}}], max_bad_rows=ROWS)
+    assert f"failed at {ROWS} of {ROWS} rows: " in refused.value.why
+    assert not places.link(NAME).exists()
+
+
+def test_a_published_dataset_keeps_its_indexes_where_keep_and_steps_leave_no_row(
+    places: Places, opened: Sync
+):
+    synced = opened([UPPER, ODD], keep="row < 2")
+    assert [row["row"] for row in index(places)] == [1]
+    with pytest.raises(RequestInvalid, match="keep leaves out all rows that went through") as no:
+        opened([UPPER, ODD], keep="row = 2")
+    assert no.value.why == f"none of {ROWS // 2} rows meets `row = 2`"
+    for name, digest in synced.published.manifest.index.items():
+        assert file_sha256(places.dataset(NAME).root / name) == digest
+
+
 def test_a_published_dataset_keeps_its_indexes_where_changed_steps_cannot_be_published(
     places: Places, opened: Sync
 ):
