@@ -37,7 +37,9 @@ class _ClipLines:
         return (self.to_line(source, row) for row in source.rows())
 
 
-def clip_lines(name: str, path: str, to_line: ToLine, *, own_row_bytes: int) -> Export:
+def clip_lines(
+    name: str, path: str, to_line: ToLine, *, own_row_bytes: int, version: int = 1
+) -> Export:
     """An export on demand whose file `path` has a line for each clip."""
     lines = _ClipLines(path, to_line, own_row_bytes)
     return Export(
@@ -46,4 +48,5 @@ def clip_lines(name: str, path: str, to_line: ToLine, *, own_row_bytes: int) -> 
         foresee=lines.foresee,
         render=lines.render,
         is_chosen=True,
+        version=version,
     )

@@ -84,7 +84,8 @@ def _describe_rows(path: str, types: Mapping[str, str]) -> dict[str, Any]:
     fields = [
         {
             "@type": "cr:Field",
-            "@id": f"{name}/{column if _PLAIN.fullmatch(column) else number}",
+            # A dot is in no plain name, so no two columns have one id.
+            "@id": f"{name}/{column if _PLAIN.fullmatch(column) else f'column.{number}'}",
             "name": column,
             "dataType": type_,
             "source": {"fileObject": {"@id": path}, "extract": {"column": column}},
@@ -153,5 +154,6 @@ CROISSANT = Export(
     foresee=_foresee,
     render=_render,
     is_chosen=True,
+    version=2,
     has_description=True,
 )

@@ -1,6 +1,8 @@
 """Lhotse's manifests: recordings, supervisions and cuts, each as gzipped JSON Lines.
 
-Its readers (lhotse 1.33.0) refuse unknown keys, so the dataset's columns lie under `custom`; they
+Its readers (lhotse 1.33.0) refuse unknown keys, so the dataset's columns lie under `custom`, where
+they take a struct with a field `width` for an image, and one with `id`, `sources` and
+`sampling_rate` for a recording: `width` and `sources` become `<name>_source` there; they
 join relative paths to nothing, so those are valid from the dataset's folder; and they accept half a
 second of missing audio, so lengths are the decoded ones.
 """
@@ -9,10 +11,10 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hugflow.exports.export import Export, ExportFile, ExportSource, Foreseen, Size
-from hugflow.exports.ranges import TimeRange, has_ranges, ranges_of
+from hugflow.exports.ranges import TimeRange, beside, has_ranges, ranges_of
 from hugflow.exports.wording import find_speaker, json_line
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 # Bytes of the three lines of a row, compressed, beside the values of its columns.
 _OWN_ROW_BYTES = 90
+# By one of these the reader knows an image or a recording.
+_TAKEN: Final = frozenset({"width", "sources"})
 _Fields = dict[str, Any]
 
 
@@ -60,7 +64,10 @@ def _supervision(recording_id: str, part: TimeRange) -> _Fields:
     if (speaker := find_speaker(part.columns)) is not None:
         fields["speaker"] = speaker
     if part.columns:
-        fields["custom"] = dict(part.columns)
+        fields["custom"] = {
+            name: beside(value, _TAKEN) if isinstance(value, dict) else value
+            for name, value in part.columns.items()
+        }
     return fields
 
 
@@ -113,4 +120,5 @@ LHOTSE = Export(
     foresee=_foresee,
     render=_render,
     is_chosen=True,
+    version=2,
 )

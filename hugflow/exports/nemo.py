@@ -20,7 +20,8 @@ _OURS: Final = frozenset({"audio_filepath", "duration", "text", "sampling_rate",
 # The reader takes these for files, or for the audio of the row.
 _TAKEN: Final = frozenset(
     {
-        *("audio_filename", "video_filename", "video_filepath", "text_filepath"),
+        *("audio_filename", "text_filepath"),
+        *("video_file", "video_filename", "video_filepath"),
         *("rttm_file", "rttm_filename", "rttm_filepath"),
         *("feature_file", "feature_filename", "feature_filepath"),
     }
@@ -64,4 +65,4 @@ def nemo_line(source: ExportSource, row: "ExportRow") -> bytes:
     )
 
 
-NEMO = clip_lines("nemo", "nemo.jsonl", nemo_line, own_row_bytes=130)
+NEMO = clip_lines("nemo", "nemo.jsonl", nemo_line, own_row_bytes=130, version=2)

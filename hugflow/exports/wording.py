@@ -78,6 +78,9 @@ def find_speaker(columns: Mapping[str, Any]) -> str | None:
                 continue
             case int(speaker):
                 return str(speaker)
+            case float(speaker) if speaker.is_integer():
+                # Whole numbers beside null, as pandas keeps them.
+                return str(int(speaker))
             case {"name": str(speaker)}:
                 return speaker
             case _:

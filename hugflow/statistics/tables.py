@@ -4,11 +4,13 @@ This module imports polars, which takes as long as the rest of a small command: 
 is called.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from hugflow.audio.quality import NAMES as QUALITY_NAMES
 from hugflow.late_dataclass import dataclass
@@ -92,14 +94,45 @@ def _text(table: Table, schema: pl.Schema) -> pl.Expr:
     # A text inside a column has a column of the index's own.
     is_inner = table.text_column not in (None, *names) and TEXT not in names
     column = TEXT if is_inner else names.get(table.text_column or "")
-    if column is None or schema.get(column) != pl.String:
+    if column is None:
         return pl.lit(None, pl.String)
+    if schema.get(column) != pl.String:
+        return _class_names(table, column)
     return pl.col(column)
 
 
 def _speaker(table: Table, schema: pl.Schema) -> pl.Expr:
-    """The first column that usually names the speaker, as text."""
+    """The first column that usually names the speaker, as text; of a class its name."""
     for name in SPEAKER_COLUMNS:
-        if name in table.columns and schema.get(name) in (pl.String, pl.Int64, pl.Int32):
-            return pl.col(name).cast(pl.String)
+        type_ = schema.get(name) if name in table.columns else None
+        if type_ == pl.String:
+            return pl.col(name)
+        if type_ is not None and type_.is_integer():
+            number = pl.col(name).cast(pl.String)
+            return number if _names_of_class(table, name) is None else _class_names(table, name)
+        if type_ is not None and type_.is_float():
+            # Whole numbers beside null, as pandas keeps them.
+            whole = pl.col(name).cast(pl.Int64, strict=False)
+            return pl.when(pl.col(name) == whole).then(whole).cast(pl.String)
     return pl.lit(None, pl.String)
+
+
+def _class_names(table: Table, column: str) -> pl.Expr:
+    """The names of a column of classes; null for any other column."""
+    names = dict(enumerate(_names_of_class(table, column) or ()))
+    if not names:
+        return pl.lit(None, pl.String)
+    return pl.col(column).replace_strict(names, default=None, return_dtype=pl.String)
+
+
+def _names_of_class(table: Table, column: str) -> list[str] | None:
+    """The names of the classes of a column, from the index itself; None if it has no classes."""
+    first = next(iter(table.index), None)
+    metadata = pq.read_schema(table.root / first).metadata if first is not None else None
+    told = json.loads((metadata or {}).get(b"huggingface", b"{}"))
+    feature: Any = told.get("info", {}).get("features", {}).get(column)
+    match feature:
+        case {"_type": "ClassLabel", "names": list(names)}:
+            return names
+        case _:
+            return None

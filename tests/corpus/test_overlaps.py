@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pytest
+from datasets import ClassLabel, Features
 
 from hugflow.corpus.compare import compare_tables
 from hugflow.corpus.query import json_rows, run_query
@@ -16,7 +17,7 @@ from hugflow.errors import StageMissing, StateUnreadable, UsageWrong
 from hugflow.stages.build.options import Options
 from hugflow.stages.publishing.no_overlap import OverlapFound
 from hugflow.stages.sync import sync_dataset
-from hugflow.statistics.overlaps import Overlap, find_same_speakers
+from hugflow.statistics.overlaps import Overlap, find_overlaps, find_same_speakers
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.speech import speech_like
@@ -142,6 +143,44 @@ def test_a_text_is_the_same_in_any_case_and_spacing(
     tables[1] = replace(tables[1], hf_id="another/two")
     assert find_same_speakers(tables) == []
     assert compared.kinds == ("audio", "text", "speaker")
+
+
+def test_classes_are_compared_and_shown_by_their_names(
+    hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    clip = write(speech_like(0.3, RATE_HZ), RATE_HZ)
+    speakers = {"one": ["ann", "bob"], "two": ["cid", "ann"]}
+    for name, classes in speakers.items():
+        label = ClassLabel(names=[f"{name} {word}" for word in ("yes", "no")])
+        features = Features({"speaker": ClassLabel(names=classes), "label": label})
+        table = pa.table({"speaker": [0, 1], "label": [1, 0]})
+        table = table.append_column("audio", pa.array([{"bytes": clip, "path": None}] * 2))
+        table = table.replace_schema_metadata(features.arrow_schema.metadata)
+        hub.publish(f"class/{name}", {"data/train-0.parquet": write_parquet(table)})
+        sync_dataset(open_for(f"class/{name}", text_column="label"))
+    tables = read_tables(places)
+    assert pairs(find_overlaps(tables), "speaker") == {(0, 1)}
+    assert pairs(find_overlaps(tables), "text") == set()
+    shown = run_query("select text, speaker from all_rows order by dataset, row", tables)
+    assert shown.rows() == [
+        ("one no", "ann"),
+        ("one yes", "bob"),
+        ("two no", "cid"),
+        ("two yes", "ann"),
+    ]
+
+
+@pytest.mark.parametrize("type_", [pa.float64(), pa.uint8(), pa.int16()])
+def test_a_speaker_is_also_a_whole_number_of_any_type(
+    hub: LoopbackHub, open_for: OpenFor, places: Places, type_: pa.DataType
+):
+    clip = write(speech_like(0.3, RATE_HZ), RATE_HZ)
+    audio = pa.array([{"bytes": clip, "path": None}] * 2)
+    table = pa.table({"audio": audio, "spk_id": pa.array([7, None], type_)})
+    hub.publish("number/speech", {"data/train-0.parquet": write_parquet(table)})
+    sync_dataset(open_for("number/speech"))
+    found = run_query("select speaker from all_rows order by row", read_tables(places))
+    assert found["speaker"].to_list() == ["7", None]
 
 
 def test_sql_sees_each_dataset_and_all_rows(hub: LoopbackHub, open_for: OpenFor, places: Places):

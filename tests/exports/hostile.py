@@ -47,4 +47,14 @@ def publish_hostile(hub: LoopbackHub) -> None:
     table = table.append_column("speaker_id", pa.array(SPEAKERS, pa.string()))
     table = table.append_column("duration", pa.array(["theirs"] * len(TEXTS)))
     table = table.append_column("file_name", pa.array(["/etc/passwd"] * len(TEXTS)))
+    # What Lhotse takes for an image and for a recording, and NeMo for a film.
+    picture = {"width": 3, "height": 2}
+    table = table.append_column("picture", pa.array([picture] * len(TEXTS)))
+    taken = {"id": "x", "sources": ["tape"], "sampling_rate": 8_000}
+    table = table.append_column("taken", pa.array([taken] * len(TEXTS)))
+    table = table.append_column("video_file", pa.array([None] * len(TEXTS), pa.string()))
+    # No two columns have one id in Croissant, whatever they are called.
+    table = table.append_column("two words", pa.array(range(len(TEXTS))))
+    for number in range(12):
+        table = table.append_column(str(number), pa.array([number] * len(TEXTS)))
     publish_tables(hub, HF_ID, {"default": {"train": table}}, shards=2)

@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -20,7 +21,7 @@ import yaml
 from hugflow.errors import StateUnreadable
 from hugflow.exports import tars
 from hugflow.exports.registry import EXPORTS, find_export, named_export
-from hugflow.exports.wording import in_one_line
+from hugflow.exports.wording import find_speaker, in_one_line
 from hugflow.provenance.why import explain
 from hugflow.requests.grammar import EXPORTS as NAMES
 from hugflow.stages.build.build import Build
@@ -123,7 +124,7 @@ def test_nemo_has_decoded_lengths_and_no_key_that_its_reader_takes_for_a_file(
         assert row["duration"] == seconds(folder, str(row["audio_filepath"]))
         assert row["audio_filename_source"] in STEMS
         assert row["duration_source"] == "theirs"
-        assert "audio_filename" not in row
+        assert not {"audio_filename", "video_file"} & row.keys()
 
 
 def test_metadata_names_files_that_are_there_and_keeps_the_datasets_own_file_name_aside(
@@ -146,9 +147,21 @@ def test_lhotse_has_one_cut_a_row_with_the_columns_under_custom(opened: Callable
     assert len({recording["id"] for recording in recordings}) == len(TEXTS)
     known = {"id", "recording_id", "start", "duration", "channel", "text", "speaker", "custom"}
     assert all(set(each) <= known for each in supervisions)
+    for each in supervisions:
+        custom: Any = each["custom"]
+        assert custom["picture"] == {"width_source": 3, "height": 2}
+        assert custom["taken"] == {"id": "x", "sources_source": ["tape"], "sampling_rate": 8_000}
     for recording in recordings:
         source = recording["sources"][0]["source"]  # type: ignore[index]
         assert recording["duration"] == seconds(folder, source)
+
+
+@pytest.mark.parametrize(
+    ("value", "speaker"),
+    [(7, "7"), (7.0, "7"), (-1.0, "-1"), (7.5, None), (float("inf"), None), (True, None)],
+)
+def test_a_speaker_is_also_a_whole_number_that_null_made_a_float(value: Any, speaker: str | None):
+    assert find_speaker({"speaker_id": value}) == speaker
 
 
 def test_kaldi_is_sorted_by_utterance_and_by_speaker_at_once(opened: Callable[..., Build]):
@@ -281,6 +294,7 @@ def test_croissant_describes_each_index_file_with_its_hash(opened: Callable[...,
     assert told["conformsTo"] == "http://mlcommons.org/croissant/1.1"
     for path, rows in zip(files, told["recordSet"], strict=True):
         assert {field["source"]["fileObject"]["@id"] for field in rows["field"]} == {path}
+        assert len({field["@id"] for field in rows["field"]}) == len(rows["field"])
         columns = set(pq.read_schema(folder / path).names)
         assert {field["source"]["extract"]["column"] for field in rows["field"]} <= columns
 
