@@ -85,8 +85,10 @@ def write(
     """
     project, mixture, chosen = _open(file)
     from hugflow.corpus.mixtures import write_mixture
+    from hugflow.stages.publishing.out_folder import refuse_out
 
     folder = out if out is not None else file.with_suffix("")
+    refuse_out(project.places, folder)
     with step(f"writing {mixture.name}"):
         files = write_mixture(mixture, chosen, folder, update=is_update)
     if as_json:

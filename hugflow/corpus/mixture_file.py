@@ -18,7 +18,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
-from hugflow.errors import RequestInvalid
+from hugflow.errors import RequestInvalid, UsageWrong
 from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 from hugflow.requests.keep import KeepInvalid, parse_keep
@@ -53,11 +53,20 @@ class Mixture:
 
 
 def read_mixture(path: Path) -> Mixture:
-    """The mixture in a file; raises RequestInvalid, with the file and what is wrong."""
+    """The mixture in a file.
+
+    Raises RequestInvalid, with the file and what is wrong, and UsageWrong for no file.
+    """
     try:
         data = read_file(path, _MOST_BYTES)
         tree = parse_yaml(data.decode())
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageWrong(
+            f"{path} cannot be read",
+            why=error.strerror or str(error),
+            mend="name the file of a mixture, such as mixtures/asr.yaml",
+        ) from error
+    except ValueError as error:
         raise _invalid(path, f"cannot be read: {error}") from error
     if tree.faults:
         fault = tree.faults[0]

@@ -1,7 +1,8 @@
 """SQL over all stored datasets, by Polars."""
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -11,6 +12,11 @@ from hugflow.rows.record import column_values
 from hugflow.statistics.tables import Table, flat
 
 ALL_ROWS = "all_rows"
+# Polars takes `drop table` and the like as well, and forgets their effect.
+_READS: Final = re.compile(
+    r"(?>\s|\(|--[^\n]*\n|/\*.*?\*/)*+(select|with|show|explain|from|values)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def run_query(query: str, tables: Sequence[Table]) -> pl.DataFrame:
@@ -19,6 +25,12 @@ def run_query(query: str, tables: Sequence[Table]) -> pl.DataFrame:
     Names with other signs than letters, digits and `_` stand in double quotes. Nothing is read
     before it is needed. Raises UsageWrong for a query that cannot be run.
     """
+    if _READS.match(query) is None:
+        raise UsageWrong(
+            "the query cannot be run: it does not begin with SELECT",
+            why="datasets are only read: SELECT, WITH, FROM, VALUES, SHOW and EXPLAIN",
+            mend="`hugflow remove` removes a dataset, and `keep` in a request leaves rows out",
+        )
     frames = {table.name: table.scan() for table in tables}
     if tables:
         frames[ALL_ROWS] = pl.concat([flat(table) for table in tables])

@@ -102,6 +102,14 @@ class LocalRunner:
         try:
             return self._ask(rows)
         except WorkerDied as error:
+            if not error.was_started:
+                # Each row would cost a start, and none could be run.
+                raise FlowError(
+                    f"the flow {self.step.dotted} cannot be run",
+                    why=f"its process {error.how}: it loads the flow's code and what that imports",
+                    mend="import the module by hand to see where it ends; then run the same "
+                    "command again",
+                ) from error
             if len(rows) == 1 and error.how == f"left with status {STUCK}":
                 return [{"error": f"it gave no result within {self.step.timeout_s:g} s"}]
             if len(rows) == 1:

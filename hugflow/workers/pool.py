@@ -51,12 +51,14 @@ class WorkerDied(HugflowError):
 
     is_crash: whether the question may be to blame: a fault in native code, too little memory, too
     much time, or code that left. False if somebody ended the worker, or it never started.
+    was_started: whether it had been prepared, so that it was asked a question at all.
     """
 
-    def __init__(self, doing: str, how: str, *, is_crash: bool) -> None:
+    def __init__(self, doing: str, how: str, *, is_crash: bool, was_started: bool = True) -> None:
         """doing: `make the MP3 of row 5`; how: `was ended by SIGSEGV`."""
         self.how = how
         self.is_crash = is_crash
+        self.was_started = was_started
         super().__init__(
             f"the process that was to {doing} {how}",
             why="it is a process of its own: its crash costs only what it was doing",
@@ -245,7 +247,9 @@ class WorkerPool:
         except ChannelClosed:
             # No question's doing: it was asked none.
             how = _how(worker.end())
-            raise WorkerDied(doing, f"{how} as it was started", is_crash=False) from None
+            raise WorkerDied(
+                doing, f"{how} as it was started", is_crash=False, was_started=False
+            ) from None
         except _TookTooLong:
             worker.process.kill()
             worker.end()

@@ -40,5 +40,10 @@ def test_a_measured_dataset_is_kept_in_part_queried_compared_and_mixed(
     written = project.run("mix", "write", "mixtures/asr.yaml")
     assert written.returncode == 0, written.stderr
     assert (project.root / "mixtures/asr/input_cfg.yaml").is_file()
+    cuts = project.dataset(named["name"]).root / "cuts.jsonl.gz"
+    before = cuts.read_bytes()
+    into = project.run("mix", "write", "mixtures/asr.yaml", "--out", str(cuts.parent))
+    assert (into.returncode, cuts.read_bytes()) == (2, before)
+    assert "is inside STORAGE_ROOT" in into.stderr
     refused = project.request("corpus/speech", 'keep: "snr >> 3"')
     assert project.run("validate", refused).returncode == 4

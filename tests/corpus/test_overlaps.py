@@ -218,6 +218,27 @@ def test_a_query_that_cannot_be_run_names_the_tables(places: Places, query: str)
         run_query(query, read_tables(places))
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["drop table all_rows", "delete from all_rows", "create table x as select 1", "", ";", "-- x"],
+)
+def test_a_query_only_reads(query: str):
+    with pytest.raises(UsageWrong, match="does not begin with SELECT"):
+        run_query(query, [])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select 1 as x",
+        "-- why\n(SELECT 1 as x)",
+        "/* a\nb */ with a as (select 1 as x) select * from a",
+    ],
+)
+def test_a_query_may_begin_with_comments_and_parentheses(query: str):
+    assert run_query(query, []).rows() == [(1,)]
+
+
 def test_a_dataset_with_rows_of_another_one_is_not_published_until_keep_leaves_them_out(
     hub: LoopbackHub, open_for: OpenFor, places: Places
 ):

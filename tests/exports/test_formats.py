@@ -18,7 +18,7 @@ import pytest
 import soundfile
 import yaml
 
-from hugflow.errors import StateUnreadable
+from hugflow.errors import StateUnreadable, UsageWrong
 from hugflow.exports import tars
 from hugflow.exports.registry import EXPORTS, find_export, named_export
 from hugflow.exports.wording import find_speaker, in_one_line
@@ -359,13 +359,41 @@ def test_elsewhere_relative_paths_lead_to_the_clips_and_absolute_ones_are_absolu
     assert all(command.endswith(" -f wav -acodec pcm_s16le - |") for command in commands)
 
 
-def test_it_is_not_written_into_the_dataset_itself(opened: Callable[..., Build]):
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("{tree}/mine", "is inside STORAGE_ROOT"),
+        ("{tree}", "is inside STORAGE_ROOT"),
+        ("{storage}/another__dataset/audio", "is inside STORAGE_ROOT"),
+        ("{storage}", "is inside STORAGE_ROOT"),
+        ("{state}/ledger", "is inside STATE_DIR"),
+        ("{links}/{name}/mine", "is inside STORAGE_ROOT"),
+        ("{here}/file", "file is a file"),
+        ("{here}/file/below", "file is a file"),
+        ("{here}/nowhere", "is a link to nothing"),
+    ],
+)
+def test_it_is_written_neither_into_storage_nor_in_place_of_a_file(
+    opened: Callable[..., Build], tmp_path: Path, out: str, words: str
+):
     build = opened()
-    folder = made(build)
-    kaldi = named_export("kaldi")
-    assert kaldi is not None
-    with pytest.raises(Exception, match="is inside the dataset"):
-        export_stored(build.places, build.name, kaldi, folder / "mine")
+    folder, places = made(build), build.places
+    before = read_tree(folder)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    nemo = named_export("nemo")
+    assert nemo is not None
+    path = out.format(
+        tree=folder,
+        storage=places.storage_root,
+        state=places.state_dir,
+        links=places.processed_root,
+        name=build.name,
+        here=tmp_path,
+    )
+    with pytest.raises(UsageWrong, match=words):
+        export_stored(places, build.name, nemo, Path(path))
+    assert read_tree(folder) == before
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone"])

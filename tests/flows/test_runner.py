@@ -193,6 +193,19 @@ def test_a_flow_that_is_never_ready_cannot_be_run(run: Run, monkeypatch: pytest.
     assert "not ready within 1 s" in error.value.why
 
 
+@pytest.mark.parametrize("end", ["raise SystemExit(5)", "import os; os._exit(5)"])
+def test_a_flow_whose_code_ends_the_process_as_it_is_loaded_costs_one_start(
+    run: Run, tmp_path: Path, end: str
+):
+    starts = tmp_path / "starts"
+    text = f"with open({str(starts)!r}, 'a') as file:\n    file.write('x')\n{end}\n"
+    (tmp_path / "my_flows.py").write_text(text + FLOW)
+    with pytest.raises(FlowError, match="cannot be run") as error:
+        run(*[""] * 20)
+    assert "its process left with status 5 as it was started" in error.value.why
+    assert starts.read_text() == "x"
+
+
 def test_a_row_that_cannot_be_interrupted_costs_its_worker_and_no_other_row(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ):

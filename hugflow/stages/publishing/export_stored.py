@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
-from hugflow.errors import StageMissing, StateUnreadable, UsageWrong
+from hugflow.errors import StageMissing, StateUnreadable
 from hugflow.exports.export import Export, ExportSource
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_plan
+from hugflow.stages.publishing.out_folder import refuse_out
 from hugflow.stages.publishing.stored_tables import whole_index
 from hugflow.stages.publishing.write_exports import write_export_file
 from hugflow.stages.tree.manifest import Manifest
@@ -31,19 +32,14 @@ def export_stored(
     is_absolute: write absolute paths.
     is_piped: write commands where a tool needs them to read MP3.
 
-    Raises StageMissing for a dataset that is not complete, UsageWrong for an `out` inside of it, and
+    Raises StageMissing for a dataset that is not complete, UsageWrong for an `out` in storage, and
     StateUnreadable when its plan is lost, or an index is missing or damaged.
     """
     stored = glance_at_dataset(places, name)
     manifest, root = stored.manifest, stored.folder.root
     if manifest is None:
         raise _incomplete(name)
-    if out.resolve().is_relative_to(root.resolve()):
-        raise UsageWrong(
-            f"{out} is inside the dataset",
-            why="its folder holds only what the manifest names",
-            mend="choose another folder, or set EXPORTS or `exports:` to have it in the dataset",
-        )
+    refuse_out(places, out)
     way = root.absolute() if is_absolute else Path(os.path.relpath(root.resolve(), out.resolve()))
     source = ExportSource(
         _plan_of_index(places, manifest),
