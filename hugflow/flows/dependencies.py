@@ -119,11 +119,15 @@ def _read_source(path: Path, what: str, module: ModuleId) -> Iterator[Dependency
 
 
 def _assigned_value(statement: ast.stmt) -> ast.expr | None:
-    """The value of a statement that sets `dependencies`; None for any other statement."""
+    """The value of a statement that sets `dependencies`, or adds to it; None for any other."""
     match statement:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) if name == VARIABLE:
-            return value
-        case ast.AnnAssign(target=ast.Name(id=name), value=value) if name == VARIABLE:
+        case ast.Assign(targets=targets, value=value):
+            is_set = any(isinstance(each, ast.Name) and each.id == VARIABLE for each in targets)
+            return value if is_set else None
+        case (
+            ast.AnnAssign(target=ast.Name(id=name), value=value)
+            | ast.AugAssign(target=ast.Name(id=name), value=value)
+        ) if name == VARIABLE:
             return value
         case _:
             return None

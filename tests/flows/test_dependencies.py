@@ -39,6 +39,8 @@ def test_a_list_in_a_file_reads_as_the_same_list_handed_in(
     "source",
     [
         'dependencies: list = [{"url": "a/B"}]',
+        'wanted = dependencies = [{"url": "a/B"}]',
+        'dependencies = []\ndependencies += [{"url": "a/B"}]',
         'dependencies = (\n  {"url": "a/B"},\n)',
         'dependencies = [{"url": "a/B", "revision": None}]',
         'raise SystemExit\ndependencies = [{"url": "a/B"}]',
@@ -57,6 +59,7 @@ def test_a_literal_at_the_top_of_a_file_is_read(tmp_path: Path, source: str | by
         '"""dependencies = [{"url": "a/B"}]"""',
         "dependencies: list",
         'dependencies = ["numpy", "torch"]',
+        'dependencies = ["numpy"]\ndependencies += ["torch"]',
         "dependencies = {}",
         "other.dependencies = f()",
         "dependencies = []",
@@ -70,6 +73,8 @@ def test_what_is_no_list_of_modules_asks_for_nothing(tmp_path: Path, source: str
     "source",
     [
         "dependencies = make()",
+        "wanted = dependencies = make()",
+        "dependencies = []\ndependencies += make()",
         'dependencies = [{"url": user + "/B"}]',
         'dependencies = [{"url": f"{user}/B"}]',
         'dependencies = [{"url": "a/B"} for _ in range(3)]',
