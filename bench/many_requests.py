@@ -88,7 +88,7 @@ def measure_ticks(root: Path) -> tuple[float, float]:
     from hugflow_assets.definitions import load_definitions
     from hugflow_resources.instance import open_instance, prepare_instance
 
-    prepare_instance(root, download_slots=5)
+    prepare_instance(root, slots=5)
     with open_instance(root) as instance:
         # The first tick writes the catalogue; then all that is on disk is adopted.
         tick(instance, load_definitions(load_settings(root)))

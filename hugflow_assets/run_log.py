@@ -12,13 +12,12 @@ The compute log is the stderr of the run's process, so a terminal shows the same
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import dagster as dg
 
 from hugflow.errors import HugflowError
-from hugflow.ledger.stages import asset_names
 from hugflow.redact import redact
 from hugflow_resources.asset_keys import stage_key
 from hugflow_resources.surprises import no_secret_in_errors
@@ -33,8 +32,10 @@ TOLD_BY_EVENTS = frozenset(
 
 
 @contextmanager
-def tell_run(context: dg.AssetExecutionContext) -> Iterator[None]:
+def tell_run(context: dg.AssetExecutionContext, own: Sequence[str]) -> Iterator[None]:
     """Keep what hugflow logs while the block runs, and how the block began and ended.
+
+    own: the assets that the op makes; those of them are named that the run selected.
 
     Dagster's `managed_python_loggers` receive only lines logged while the op itself is running:
     between two events of the op, lines of its threads are lost.
@@ -46,7 +47,7 @@ def tell_run(context: dg.AssetExecutionContext) -> Iterator[None]:
     if LOGGER.getEffectiveLevel() > logging.INFO:
         LOGGER.setLevel(logging.INFO)
     try:
-        with no_secret_in_errors(), story.of(_name_work(context)):
+        with no_secret_in_errors(), story.of(_name_work(context, own)):
             yield
     finally:
         LOGGER.setLevel(level)
@@ -111,15 +112,11 @@ class _Story(logging.Handler):
             self.tell(f"{ending} after {time.monotonic() - started:.1f} s{reason}")
 
 
-def _name_work(context: dg.AssetExecutionContext) -> str:
+def _name_work(context: dg.AssetExecutionContext, own: Sequence[str]) -> str:
     """Which assets of which dataset, and which partitions."""
     selected = context.selected_asset_keys
     name = min(selected).path[0]
-    stages = [
-        stage
-        for stage in ("plan", *asset_names(has_flows=True))
-        if stage_key(name, stage) in selected
-    ]
+    stages = [stage for stage in own if stage_key(name, stage) in selected]
     first, last = (context.run.tags.get(tag) for tag in RANGE_TAGS)
     partitions = f"{first}...{last}" if first else context.run.tags.get(PARTITION_TAG)
     return f"{', '.join(stages)} of {name}" + (f", {partitions}" if partitions else "")

@@ -102,6 +102,21 @@ def unjudged_results(
         )
 
 
+def unjudged_evaluations(
+    name: str, selected: AbstractSet[dg.AssetCheckKey], why: str
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """The same for checks of an op that is skipped, because the one before it failed."""
+    for result in unjudged_results(name, selected, frozenset(), why):
+        yield dg.AssetCheckEvaluation(
+            asset_key=stage_key(name, PUBLISHING),
+            check_name=str(result.check_name),
+            passed=result.passed,
+            severity=result.severity,
+            description=result.description,
+            blocking=False,
+        )
+
+
 def check_specs(name: str, *, is_pushed: bool = False) -> list[dg.AssetCheckSpec]:
     """The checks of a dataset, on its assets `audio` and `processed`.
 

@@ -29,6 +29,8 @@ PREPARING_S = 120.0
 _LONGEST_REASON = 300
 # Runs that may download at once. Inside them MAX_CONCURRENT_DOWNLOADS limits the connections.
 POOL = "hf_downloads"
+# Runs that may do row steps at once.
+FLOWS_POOL = "flows"
 
 
 def has_instance(root: Path) -> bool:
@@ -100,11 +102,10 @@ def _explain(root: Path, error: Exception) -> HugflowError:
     )
 
 
-def prepare_instance(root: Path, *, download_slots: int) -> None:
+def prepare_instance(root: Path, *, slots: int) -> None:
     """Create the instance's tables, one process at a time; doing it again changes nothing.
 
-    download_slots: the initial limit of the pool of downloading runs. A limit that an operator sets
-    in the UI is kept.
+    slots: the initial limit of each pool. A limit that an operator sets in the UI is kept.
     """
     lock = root / DAGSTER_FOLDER.parent / "locks" / "dagster-instance.lock"
     with hold(lock, "Dagster's instance", wait_s=PREPARING_S), open_instance(root) as instance:
@@ -112,8 +113,10 @@ def prepare_instance(root: Path, *, download_slots: int) -> None:
         storage = instance.event_log_storage
         if not storage.supports_global_concurrency_limits:
             return
-        if POOL not in {limit.name for limit in storage.get_pool_limits()}:
-            storage.set_concurrency_slots(POOL, download_slots)
+        limited = {limit.name for limit in storage.get_pool_limits()}
+        for pool in (POOL, FLOWS_POOL):
+            if pool not in limited:
+                storage.set_concurrency_slots(pool, slots)
 
 
 def _with_absolute_folders(config: Any, root: Path) -> Any:
@@ -131,7 +134,7 @@ if __name__ == "__main__":
     try:
         root = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
         slots = load_settings(root).settings.max_concurrent_downloads
-        prepare_instance(root, download_slots=slots)
+        prepare_instance(root, slots=slots)
     except HugflowError as failure:
         sys.stderr.write(f"{failure}\n")
         sys.exit(failure.exit_code)

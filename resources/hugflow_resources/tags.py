@@ -12,8 +12,6 @@ REQUEST_TAG: Final = "hugflow/request"
 ATTEMPT_TAG: Final = "hugflow/attempt"
 # Which shards of the dataset: no two runs with the same value run at once on several hosts.
 PART_TAG: Final = "hugflow/part"
-# On a run that does row steps, whose number `dagster.yaml` limits: the op of all stages has one pool.
-FLOWS_TAG: Final = "hugflow/flows"
 # On a run that only publishes: the version and the place, as `publish_to` of the request says.
 PUSH_TAG: Final = "hugflow/push"
 # On a run that the sensor stopped, with the reason; so no person stopped it.

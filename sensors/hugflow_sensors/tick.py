@@ -37,7 +37,7 @@ from hugflow_assets.reporting.forget import forget_dataset
 from hugflow_assets.reporting.materializations import register_partitions, unrecorded
 from hugflow_resources.asset_keys import stage_key
 from hugflow_resources.storage import Storage
-from hugflow_resources.tags import ATTEMPT_TAG, FLOWS_TAG, PART_TAG, PLAN_TAG, SHOWN_TAG
+from hugflow_resources.tags import ATTEMPT_TAG, PART_TAG, PLAN_TAG, SHOWN_TAG
 from hugflow_sensors.decide import (
     Memo,
     PastRun,
@@ -372,7 +372,6 @@ def _run_request(
             **tags,
             ATTEMPT_TAG: str(attempt),
             PART_TAG: part,
-            **({FLOWS_TAG: "true"} if FLOWS in stages else {}),
             "dagster/asset_partition_range_start": wanted[0],
             "dagster/asset_partition_range_end": wanted[1],
         },

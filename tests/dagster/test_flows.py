@@ -3,17 +3,22 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from hugflow.ledger.progress import read_progress
-from hugflow.ledger.stages import STAGE_NAMES, asset_names
+from hugflow.ledger.progress import Progress, read_progress
+from hugflow.ledger.stages import SHARD_STAGES, STAGE_NAMES, asset_names
+from hugflow.names import op_name
+from hugflow.notify.notices import Notice
 from hugflow.requests.model import AddRequest
+from hugflow.stages.telling import announcer, tracker
+from hugflow.testing.faults import Match, Status
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
-from hugflow_assets.datasets import build_dataset
+from hugflow_assets.datasets import build_dataset, group_of
+from hugflow_assets.reporting.checks import MEANING_BY_CHECK
 from hugflow_resources.storage import Storage
-from hugflow_resources.tags import FLOWS_TAG
-from tests.dagster.conftest import Dataset, failure_text
+from tests.dagster.conftest import RANGE_END, RANGE_START, Dataset, failure_text
 
 pytestmark = pytest.mark.slow
 
@@ -70,10 +75,6 @@ def test_the_asset_stands_between_metadata_and_processed_where_there_are_steps()
 def test_a_run_of_all_tells_of_each_shards_steps_in_a_table(flowed: Flowed):
     made = flowed.make(flowed.keys[0], flowed.keys[-1], *WITH_FLOWS)
     assert made.success
-    # A run that nobody tagged before it started counts for the limit of such runs.
-    run = flowed.instance.get_run_by_id(made.run_id)
-    assert run is not None
-    assert FLOWS_TAG in run.tags
     assert flowed.places.link(flowed.name).is_symlink()
     assert flowed.materialized("flows") == set(flowed.keys)
     progress = read_progress(flowed.places.progress(flowed.name))
@@ -128,3 +129,68 @@ def test_a_change_of_the_steps_is_told_again(flowed: Flowed):
     assert again.make(again.keys[0], again.keys[-1], "flows", "processed").success
     versions = {event.metadata["version"].value for event in again.events("flows")}
     assert len(versions) == 2
+
+
+def test_a_run_of_two_ops_is_announced_as_one(flowed: Flowed, monkeypatch: pytest.MonkeyPatch):
+    told: list[Notice] = []
+    monkeypatch.setattr(announcer, "write_notice", lambda _, notice: told.append(notice))
+    seen: list[str] = []
+    write_progress = tracker.write_progress
+
+    def write(path: Path, progress: Progress) -> None:
+        seen.append(progress.status)
+        write_progress(path, progress)
+
+    monkeypatch.setattr(tracker, "write_progress", write)
+    assert flowed.make(flowed.keys[0], flowed.keys[-1], *WITH_FLOWS).success
+    assert [(notice.state, notice.resumed_from) for notice in told] == [
+        ("downloading", 0),
+        ("completed", 0),
+    ]
+    # Over the time of both ops.
+    assert told[-1].rows_per_second is not None
+    assert told[-1].rows_per_second < 9 / 0.05
+    assert set(seen[:-1]) == {"downloading"}
+    assert seen[-1] == "completed"
+
+
+def test_an_op_of_which_nothing_was_selected_does_nothing(flowed: Flowed):
+    assert flowed.make(flowed.keys[0], flowed.keys[-1], *SHARD_STAGES).success
+    log = flowed.make(flowed.keys[0], flowed.keys[-1], "flows", "processed")
+    done = [event.step_key for event in log.get_step_success_events()]
+    assert done == [f"{group_of(flowed.request)}__stages.{op}" for op in ("rows", "flows")]
+    assert flowed.materialized("flows") == set(flowed.keys)
+    assert len(flowed.events("raw")) == len(flowed.keys)
+
+
+def test_rows_that_fail_end_the_run_before_its_steps_and_say_why_nothing_was_judged(
+    hub: LoopbackHub, flowed: Flowed
+):
+    hub.inject(Status(403), when=Match(port="storage"), times=None)
+    result = flowed.make(flowed.keys[0], flowed.keys[-1], *WITH_FLOWS)
+    assert not result.success
+    assert flowed.materialized("flows") == set()
+    evaluations = [
+        event.asset_check_evaluation_data
+        for event in result.all_events
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    ]
+    assert {each.check_name for each in evaluations} >= set(MEANING_BY_CHECK)
+    assert all(
+        not each.passed and str(each.description).startswith("not judged: ")
+        for each in evaluations
+        if each.check_name in MEANING_BY_CHECK
+    )
+
+
+def test_run_config_is_given_once_and_goes_to_both_ops(flowed: Flowed):
+    assert flowed.make(flowed.keys[0], flowed.keys[-1], *WITH_FLOWS).success
+    rows = [path.stat().st_mtime_ns for path in flowed.places.dataset(flowed.name).json.iterdir()]
+    again = flowed.materialize(
+        *WITH_FLOWS,
+        tags={RANGE_START: flowed.keys[0], RANGE_END: flowed.keys[-1]},
+        config={"ops": {op_name(group_of(flowed.request), "stages"): {"config": {"force": True}}}},
+    )
+    assert again.success
+    after = [path.stat().st_mtime_ns for path in flowed.places.dataset(flowed.name).json.iterdir()]
+    assert min(after) > max(rows)

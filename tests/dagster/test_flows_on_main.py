@@ -12,7 +12,6 @@ from hugflow.ledger.stages import asset_names
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
 from hugflow_resources.storage import Storage
-from hugflow_resources.tags import FLOWS_TAG
 from tests.dagster.conftest import failure_text
 from tests.dagster.sensor_world import World
 from tests.flows.hub import publish
@@ -85,7 +84,6 @@ def test_a_request_with_steps_becomes_a_run_with_the_asset_of_its_steps(
     name = ask(world, hub, "steps", f"{LOUD}}}", hugflow=ALLOWED)
     (request,) = world.tick_after_push().run_requests or []
     assert stages_of(request) == sorted(STAGES)
-    assert FLOWS_TAG in request.tags
     result = run(world, request)
     assert result.success, failure_text(result)
     assert counts(world, name)["commit"] == module
@@ -112,7 +110,6 @@ def test_changing_a_step_on_main_asks_for_a_run_that_keeps_the_made_rows(
     push(world, "changes")
     (last,) = world.tick_after_push().run_requests or []
     assert "flows" not in stages_of(last)
-    assert FLOWS_TAG not in last.tags
     assert run(world, last).success
     assert "loud" not in pl.read_parquet(index).columns
     assert "1 complete" in world.words(world.tick())

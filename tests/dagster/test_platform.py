@@ -46,7 +46,7 @@ def start(project: Project) -> Start:
     """Start the platform on a project: `start("services")`."""
 
     def begin(layout: str) -> Platform:
-        prepare_instance(project.root, download_slots=5)
+        prepare_instance(project.root, slots=5)
         platform = Platform(project, layout)
         platform.start()
         wait_until(platform.is_up, 120, "the web server knows the sensor")

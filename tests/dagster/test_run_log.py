@@ -36,7 +36,7 @@ def run(instance: dg.DagsterInstance, work: Callable[[], object]) -> dg.ExecuteI
 
     @dg.asset(key=["speech", "raw"])
     def raw(context: dg.AssetExecutionContext) -> None:
-        with tell_run(context):
+        with tell_run(context, ["raw"]):
             work()
 
     return dg.materialize([raw], instance=instance, raise_on_error=False)

@@ -51,6 +51,10 @@ class Announcer:
         if self.total_rows is None or rows < self.total_rows:
             self._announce("downloading", rows, failed_rows)
 
+    def go_on(self, resumed_from: int, seconds: float) -> None:
+        """Go on with work that began so many seconds ago, and was announced."""
+        self.resumed_from, self._began_at = resumed_from, time.monotonic() - seconds
+
     def follow(self, rows: int, failed_rows: int) -> None:
         """Announce progress when another interval of the dataset's rows is complete."""
         every = self.build.options.progress_interval

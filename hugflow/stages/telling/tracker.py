@@ -12,7 +12,7 @@ from hugflow.errors import HugflowError, Locked
 from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Outcome, RowFailed, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
-from hugflow.ledger.progress import Progress, Status, write_progress
+from hugflow.ledger.progress import Progress, Status, read_progress, write_progress
 from hugflow.notify.notices import Failure, Notice
 from hugflow.shards.counts import counted
 from hugflow.stages.build.build import Build
@@ -118,8 +118,11 @@ class Tracker:
             self._write(status)
 
     @contextmanager
-    def watch(self) -> Iterator[Callable[[Status], None]]:
+    def watch(self, *, since: float | None = None) -> Iterator[Callable[[Status], None]]:
         """Write file and notice around a block: `downloading` first, then how it ended.
+
+        since: when this run began, in seconds since the epoch, if a block before has announced it
+            and ended `downloading`.
 
         The block gets a function and calls it with the final status. A block that does not call it
         ends `incomplete`; a stopped one `interrupted`; one that raises `failed`; one that finds the
@@ -132,9 +135,12 @@ class Tracker:
             nonlocal status
             status = word
 
+        if since is not None:
+            self._go_on(since)
         self.write("downloading")
-        with self._lock:
-            self._announcer.begin(self.rows, self.failed_rows)
+        if since is None:
+            with self._lock:
+                self._announcer.begin(self.rows, self.failed_rows)
         try:
             with safe_rows(lambda: (self.rows, self.total_rows)):
                 yield end
@@ -160,6 +166,13 @@ class Tracker:
                     self._announcer.end(status, self.rows, self.failed_rows, raised)
             if raised is not None and self.build.sample_rows is None:
                 self._record_failure(raised)
+
+    def _go_on(self, since: float) -> None:
+        """Take over where this run began, and when."""
+        before = read_progress(self.build.places.progress(self.build.name))
+        if before is not None and before.run == self.build.options.run_id:
+            self.resumed_from = before.resumed_from
+        self._announcer.go_on(self.resumed_from, time.time() - since)
 
     def _record_failure(self, error: BaseException) -> None:
         """Write the failure to the audit trail; if that fails too, keep the first error."""

@@ -87,6 +87,6 @@ def test_several_processes_may_prepare_a_fresh_instance_at_once(project: Project
     for thread in threads:
         thread.join()
     assert codes == [0, 0, 0]
-    prepare_instance(project.root, download_slots=5)
+    prepare_instance(project.root, slots=5)
     with open_instance(project.root) as instance:
         assert list(instance.get_runs()) == []
