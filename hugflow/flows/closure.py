@@ -114,8 +114,8 @@ class Closure:
         conflict = FlowModuleConflict(
             f"{asked} is asked for, and {what} has local changes",
             why=f"{self.places.module(asked.module)} holds changes that exist nowhere else",
-            mend="keep them (`hugflow flows sync --keep`), replace them (`--replace`; a copy is kept), "
-            "or say `overwrite: True` in the dependency",
+            mend=f"keep them (`hugflow flows sync {asked} --keep`), replace them (`--replace`; a copy "
+            "is kept), or say `overwrite: True` in the dependency",
         )
         question = f"{what} has local changes. Replace them with {asked}?"
         if self._answer(question, conflict):

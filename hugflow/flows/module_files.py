@@ -78,6 +78,15 @@ def digest_tree(folder: Path) -> str:
     return digest_lines(hash_files(folder))
 
 
+def digest_linked(folder: Path) -> str:
+    """The digest over a linked folder, without hidden files: it may be a checkout of git."""
+    return digest_lines(hash_files(folder, lambda path: not any(map(_is_hidden, path.parts))))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
 def digest_lines(hash_by_path: Mapping[str, str]) -> str:
     """The digest over files that were hashed by `hash_files`."""
     lines = "".join(f"{hash_by_path[path]} {path}\n" for path in sorted(hash_by_path))

@@ -12,7 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from hugflow.flows.module_files import INIT_FILE, digest_lines, digest_tree, hash_files
+from hugflow.flows.module_files import (
+    INIT_FILE,
+    digest_lines,
+    digest_linked,
+    digest_tree,
+    hash_files,
+)
 from hugflow.flows.names import PACKAGE
 from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import Synced, read_lock
@@ -131,7 +137,7 @@ def _digest_modules(
 def _digest_module(places: FlowPlaces, synced: Synced, *, code_only: bool) -> str:
     folder = places.module(synced.module)
     if synced.is_local and folder.is_dir():
-        return _digest_folder(folder, code_only=code_only)
+        return _digest_folder(folder, code_only=True) if code_only else digest_linked(folder)
     return synced.digest
 
 

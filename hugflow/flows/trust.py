@@ -124,9 +124,18 @@ def check_trust(
     return checked
 
 
-def digest_closure(closure: Mapping[ModuleId, Synced]) -> str:
-    """One digest over commits and files of a module and all that it asks for."""
-    lines = [f"{each.module} {each.commit} {each.digest}\n" for each in closure.values()]
+def digest_closure(places: FlowPlaces, closure: Mapping[ModuleId, Synced]) -> str:
+    """One digest over commits and files of a module and all that it asks for.
+
+    Of a linked folder, which has no commit, over the files as they are now.
+    """
+    from hugflow.flows.module_files import digest_linked
+
+    digests = {
+        each.module: digest_linked(places.module(each.module)) if each.is_local else each.digest
+        for each in closure.values()
+    }
+    lines = [f"{each.module} {each.commit} {digests[each.module]}\n" for each in closure.values()]
     return f"sha256:{hashlib.sha256(''.join(sorted(lines)).encode()).hexdigest()}"
 
 

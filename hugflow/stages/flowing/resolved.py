@@ -178,7 +178,7 @@ def _find_code(
     module = parse_module_id(step.use)
     closure = check_trust(places, [module], build.options.trust)
     others = (synced for each, synced in closure.items() if each != module)
-    code = digest_closure(closure)
+    code = digest_closure(places, closure)
     return (closure[module], *others), f"{module.package}.{step.flow}", code
 
 

@@ -60,6 +60,7 @@ from hugflow.audio.encoding import QUALITY
 from hugflow.clients.repository import CONVERTED_REF, Conversion
 from hugflow.errors import StateUnreadable
 from hugflow.exports.recorded import RecordedExport
+from hugflow.flows.records import NO_COMMIT
 from hugflow.late_dataclass import dataclass
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import Identity
@@ -227,6 +228,8 @@ class ManifestStep:
         if self.flow == KEEP:
             return f"keep: {self.config.get('expression')}"
         code = f"{self.module}@{(self.commit or '')[:7]}" if self.module else "own code"
+        if self.commit == NO_COMMIT:
+            code = f"{self.module} (a linked folder)"
         config = f" {json.dumps(dict(self.config))}" if self.config else ""
         if self.flow.startswith("flows:"):
             return f"{self.name}: {self.flow}{config}"

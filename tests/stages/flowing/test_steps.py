@@ -17,6 +17,7 @@ from hugflow.errors import (
     TooManyBadRows,
     UntrustedFlowModule,
 )
+from hugflow.flows import flow_verse
 from hugflow.flows.trust import Trust, parse_allowed
 from hugflow.ledger.progress import read_progress
 from hugflow.notify.conversation import Line
@@ -275,6 +276,27 @@ def test_a_module_of_the_hub_is_synced_and_run_where_it_is_allowed(
     flows = synced.published.manifest.flows
     assert flows is not None
     assert (flows.steps[0].module, flows.steps[0].commit) == ("flowing/TextTools", commit)
+
+
+def test_a_change_in_a_linked_folder_runs_its_step_again(
+    places: Places, opened: Sync, tmp_path: Path
+):
+    code = "from hugflow.flows import AtomicFlow\n" + "class Mark(AtomicFlow):\n"
+    code += "    def run(self, data):\n        return {'mark': 'old'}\n"
+    mine = tmp_path / "mine"
+    (mine / ".git").mkdir(parents=True)
+    (mine / "__init__.py").write_text(code)
+    flow_verse.sync_dependencies([{"url": "acme/Mine", "revision": str(mine)}], root=tmp_path)
+    step = {"name": "mark", "use": "acme/Mine", "flow": "Mark", "rows": {"out": ["mark"]}}
+    trust = Trust(allow_local=True)
+    flows = opened([step], trust).published.manifest.flows
+    assert flows is not None
+    assert flows.steps[0].words == "mark: acme/Mine (a linked folder) Mark"
+    (mine / ".git" / "index").write_text("what git does there is no change")
+    assert opened([step], trust).published.manifest.flows == flows
+    (mine / "__init__.py").write_text(code.replace("old", "new"))
+    opened([step], trust)
+    assert {row["mark"] for row in index(places)} == {"new"}
 
 
 def test_a_module_is_not_moved_to_another_revision_while_a_request_on_main_uses_it(
