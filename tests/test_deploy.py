@@ -1,5 +1,6 @@
 """The files in deploy/: what they start can be started, and speaks of one code location."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -8,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import yaml
 
+from hugflow.cli.project import read_template
 from hugflow.cli.up import LOCATION
 from hugflow.cluster import POSTGRES_SCHEME
 from hugflow_resources.tags import PART_TAG
@@ -130,5 +133,29 @@ def test_kubernetes_starts_one_code_location_and_keeps_runs_apart_as_the_cluster
     launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
     assert launcher["volumes"] == code["volumes"]
     assert launcher["volumeMounts"] == code["volumeMounts"]
-    limits = values["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
-    assert limits["tagConcurrencyLimits"][0]["key"] == PART_TAG
+    assert values["concurrency"]["runs"]["tagConcurrencyLimits"][0]["key"] == PART_TAG
+
+
+def test_runs_and_pools_have_the_limits_of_the_cluster_on_kubernetes(tmp_path: Path):
+    limits = yaml.safe_load((DEPLOY / "kubernetes" / "values.yaml").read_text())["concurrency"]
+    assert limits.pop("enabled")
+    # What the chart makes of them.
+    words = re.sub(r"(?<=[a-z])[A-Z]", lambda found: f"_{found[0].lower()}", json.dumps(limits))
+    run_coordinator = {
+        "module": "dagster.core.run_coordinator",
+        "class": "QueuedRunCoordinator",
+        "config": {},
+    }
+    text = yaml.safe_dump(
+        {"run_coordinator": run_coordinator, "concurrency": json.loads(words)}
+    ).replace("apply_limit_per_unique_value", "applyLimitPerUniqueValue")
+    (tmp_path / "dagster.yaml").write_text(text)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        found = instance.get_concurrency_config()
+    cluster = yaml.safe_load(read_template("cluster/dagster.yaml"))["concurrency"]
+    assert found.pool_config.pool_granularity.value == cluster["pools"]["granularity"]
+    assert found.pool_config.default_pool_limit == 4
+    assert found.run_queue_config.max_concurrent_runs == cluster["runs"]["max_concurrent_runs"]
+    assert (
+        found.run_queue_config.tag_concurrency_limits == cluster["runs"]["tag_concurrency_limits"]
+    )
