@@ -26,7 +26,7 @@ Value: TypeAlias = bool | int | float | str
 MAX_CHARACTERS: Final = 2_000
 _MAX_DEPTH: Final = 32
 _TOKEN: Final = re.compile(
-    r"""\s*(?:(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
+    r"""\s*(?:(?P<number>[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\w.]))
     |(?P<text>"[^"\\\n]*"|'[^'\\\n]*')
     |(?P<quoted>`[^`\n]+`)
     |(?P<word>[^\W\d]\w*(?:\.\w+)*)
@@ -254,7 +254,7 @@ class _Parser:
         if self.kind != "number":
             raise KeepInvalid("expected a number, or a text in quotes", self.place)
         text = self._take().text
-        return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
+        return int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else float(text)
 
     def _take(self) -> _Token:
         self.at += 1

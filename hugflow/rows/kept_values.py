@@ -11,7 +11,12 @@ from hugflow.rows.record import column_values
 from hugflow.rows.text import text_values
 from hugflow.shards.column_path import text_path
 from hugflow.shards.features import TEXT, column_features
-from hugflow.shards.kept_fields import kept_fields, refuse_unmeasured, value_at
+from hugflow.shards.kept_fields import (
+    is_in_class,
+    kept_fields,
+    refuse_unmeasured,
+    value_at,
+)
 from hugflow.shards.plan import Plan
 
 _ROWS_AT_ONCE: Final = 4_096
@@ -50,7 +55,8 @@ def _fields_of(
             yield _texts(plan, array)
             continue
         is_number = pa.types.is_decimal(array.type)
-        values = array.to_pylist() if is_number else column_values(array)
+        feature = plan.features.get(path[0]) if is_in_class(plan, path) else None
+        values = array.to_pylist() if is_number else column_values(array, feature)
         yield [value_at({path[0]: value}, path) for value in values]
 
 

@@ -81,6 +81,12 @@ def refuse_unmeasured(plan: Plan, expression: str, row: int) -> RequestInvalid:
     )
 
 
+def is_in_class(plan: Plan, path: Sequence[str]) -> bool:
+    """Whether a path leads to the `name` or `index` of a class: the index has its number alone."""
+    holder = find_feature(plan.features.get(path[0]), tuple(path[1:-1])) if len(path) > 1 else None
+    return isinstance(holder, Mapping) and holder.get("_type") == "ClassLabel"
+
+
 def value_at(row: Mapping[str, Any], path: Sequence[str]) -> Any:
     """The value at a path in a row of the index; None where there is none."""
     value: Any = row
@@ -102,6 +108,8 @@ def _find_kind(plan: Plan, name: str, path: Sequence[str]) -> str | None:
         is_class = "class_text" in plan.column_notes.get(plan.text_column or "", [])
         if is_class or plan.request.text_join is not None:
             return _TEXT
+    if is_in_class(plan, path):
+        return _TEXT if path[-1] == "name" else _NUMBER
     match find_feature(plan.features.get(path[0]), tuple(path[1:])):
         case {"_type": "ClassLabel"}:
             return _NUMBER
@@ -133,7 +141,7 @@ def _fix(plan: Plan, name: str, path: Sequence[str], kind: str, value: Value) ->
     feature = find_feature(plan.features.get(path[0]), tuple(path[1:]))
     names = feature.get("names") if isinstance(feature, Mapping) else None
     if kind == _NUMBER and isinstance(names, list) and value in names:
-        return f"compare it with the number of the class, {names.index(value)}"
+        return f"compare its name: {name}.name = {_written(value)}"
     if kind == _TEXT:
         return f'put the value in quotes: "{_written(value)}"'
     if kind == _NUMBER:
@@ -172,7 +180,9 @@ def _find(plan: Plan, name: str) -> tuple[str, ...]:
 
 
 def _tree(feature: Any) -> Any:
-    """The fields of a column that is a struct, by name."""
+    """The fields of a column that is a struct or a class, by name."""
+    if isinstance(feature, Mapping) and feature.get("_type") == "ClassLabel":
+        return dict.fromkeys(("index", "name"))
     if not isinstance(feature, Mapping) or "_type" in feature:
         return None
     return {name: _tree(inner) for name, inner in feature.items()}

@@ -71,6 +71,7 @@ def test_a_value_of_another_type_compares_false(test: str):
         ("__import__('os').system('true')", 17),
         ("snr > 1; drop", 8),
         ("snr > 15dB", 7),
+        ("snr > १५", 7),
         ('speaker = "a', 11),
         ("not", 4),
         ("(" * 40 + "a=1" + ")" * 40, 34),
