@@ -187,12 +187,12 @@ class OpStages:
         return cls(tuple(own), wanted & set(own), wanted - set(own))
 
     @property
-    def is_second(self) -> bool:
+    def follows(self) -> bool:
         """Whether another op of the run made rows before this one."""
         return not self.elsewhere.isdisjoint(SHARD_STAGES)
 
     @property
-    def is_first(self) -> bool:
+    def is_followed(self) -> bool:
         """Whether another op of the run goes on after this one."""
         return not self.elsewhere.isdisjoint((FLOWS, PUBLISHING))
 
@@ -218,7 +218,9 @@ def make_stages(
         with tell_run(context, own), safe_rows_of(places, name):
             ask_again(context, request, places)
             options = name_actor(choose_options(storage.options(), config), context.run)
-            build = open_build(request, places, hub.open(), options, renew=config.force)
+            # The op before has planned again.
+            renew = config.force and not stages.follows
+            build = open_build(request, places, hub.open(), options, renew=renew)
             shards = choose_shards(build, context.partition_keys)
             for event in _make(context, build, shards, stages, force=config.force):
                 if isinstance(event, dg.AssetCheckResult):
@@ -249,7 +251,7 @@ def _make(
     Finished partitions yield events too, so that a selected one turns green again.
     """
     tracker = Tracker(build)
-    with tracker.watch(since=_find_start(context) if stages.is_second else None) as ended:
+    with tracker.watch(since=_find_start(context) if stages.follows else None) as ended:
         prepare_tree_alone(build)
         if FLOWS in stages.selected | stages.elsewhere:
             # Before hours of encoding, where the code of the steps is here already.
@@ -266,7 +268,7 @@ def _make(
                 yield from yield_together(context.instance, events)
             else:
                 _explain_unpublished(context, build, shards)
-        elif stages.is_first:
+        elif stages.is_followed:
             ended("downloading")
             return
         elif find_published(build) is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -11,10 +12,12 @@ from hugflow.ledger.stages import SHARD_STAGES, STAGE_NAMES, asset_names
 from hugflow.names import op_name
 from hugflow.notify.notices import Notice
 from hugflow.requests.model import AddRequest
+from hugflow.stages.build.build import Build
 from hugflow.stages.telling import announcer, tracker
 from hugflow.testing.faults import Match, Status
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
+from hugflow_assets import making
 from hugflow_assets.datasets import build_dataset, group_of
 from hugflow_assets.reporting.checks import MEANING_BY_CHECK
 from hugflow_resources.storage import Storage
@@ -183,14 +186,25 @@ def test_rows_that_fail_end_the_run_before_its_steps_and_say_why_nothing_was_jud
     )
 
 
-def test_run_config_is_given_once_and_goes_to_both_ops(flowed: Flowed):
+def test_run_config_is_given_once_and_goes_to_both_ops(
+    flowed: Flowed, monkeypatch: pytest.MonkeyPatch
+):
     assert flowed.make(flowed.keys[0], flowed.keys[-1], *WITH_FLOWS).success
-    rows = [path.stat().st_mtime_ns for path in flowed.places.dataset(flowed.name).json.iterdir()]
-    again = flowed.materialize(
+    folder = flowed.places.dataset(flowed.name)
+    before = {path: path.stat().st_mtime_ns for path in folder.json.iterdir()}
+    replanned: list[bool] = []
+    open_build = making.open_build
+
+    def note(*args: Any, renew: bool) -> Build:
+        replanned.append(renew)
+        return open_build(*args, renew=renew)
+
+    monkeypatch.setattr(making, "open_build", note)
+    result = flowed.materialize(
         *WITH_FLOWS,
         tags={RANGE_START: flowed.keys[0], RANGE_END: flowed.keys[-1]},
         config={"ops": {op_name(group_of(flowed.request), "stages"): {"config": {"force": True}}}},
     )
-    assert again.success
-    after = [path.stat().st_mtime_ns for path in flowed.places.dataset(flowed.name).json.iterdir()]
-    assert min(after) > max(rows)
+    assert result.success
+    assert all(path.stat().st_mtime_ns > at for path, at in before.items())
+    assert replanned == [True, False]
