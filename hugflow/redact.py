@@ -79,9 +79,10 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 def in_a_line(text: str, limit: int = 300) -> str:
     """Foreign text as one line of at most so many characters, without secrets.
 
-    Secrets are removed first: half a secret would not be recognised.
+    Secrets are removed first: half a secret would not be recognised. Half of a surrogate pair, which
+    no file can hold, becomes `?`.
     """
-    return redact(" ".join(text.split()))[:limit]
+    return redact(" ".join(text.split()))[:limit].encode("utf-8", "replace").decode()
 
 
 def holds_token(text: str) -> bool:

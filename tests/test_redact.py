@@ -174,6 +174,10 @@ warnings.warn("sesame-of-the-hub")
 """
 
 
+def test_a_line_of_foreign_text_can_be_written_to_a_file():
+    assert in_a_line("a\ud800b \ud83d\ude00\n\U0001f600") == "a?b ?? \U0001f600"
+
+
 def test_no_librarys_log_and_no_warning_holds_a_secret():
     done = subprocess.run(
         [sys.executable, "-c", LOGGING], capture_output=True, text=True, check=True

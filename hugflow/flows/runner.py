@@ -16,6 +16,7 @@ from hugflow.flows.records import Synced
 from hugflow.flows.step_worker import STUCK, Outcome, prepare_step
 from hugflow.flows.trust import Trust
 from hugflow.late_dataclass import dataclass
+from hugflow.redact import in_a_line
 from hugflow.workers.pool import WorkerDied, WorkerFailed, WorkerPool
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 GRACE_S: Final = 5.0
 # A flow may load a model as it is made.
 READY_WITHIN_S: Final = 600.0
+# Of an error that a flow cannot be run for; it may name all that a class can be set.
+_MOST_CHARACTERS: Final = 1_000
 
 
 class FlowRunner(Protocol):
@@ -147,5 +150,5 @@ def _last_error(trace: str) -> tuple[str, str]:
     if first.startswith("hugflow.errors.") and len(rest) == 2:
         what = first.partition(": ")[2]
         why, mend = (line.partition(": ")[2] for line in rest)
-        return f"{what} ({why})", mend
-    return " ".join([first, *rest[:1]]), mend
+        return in_a_line(f"{what} ({why})", _MOST_CHARACTERS), in_a_line(mend, _MOST_CHARACTERS)
+    return in_a_line(" ".join([first, *rest[:1]]), _MOST_CHARACTERS), mend

@@ -197,7 +197,7 @@ def _to_error(error: BaseException, timeout_s: float) -> Outcome:
     try:
         return {"error": in_a_line(f"{name}: {error}")}
     except Exception:  # noqa: BLE001  # an error of theirs may not even have a text
-        return {"error": name}
+        return {"error": in_a_line(name)}
 
 
 @contextmanager

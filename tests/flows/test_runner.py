@@ -32,6 +32,11 @@ class Never(AtomicFlow):
         time.sleep(60)
 
 
+class Halves(AtomicFlow):
+    def __init__(self, **config):
+        raise ValueError("half \\ud800 of a pair, hf_" + 34 * "a")
+
+
 class Mute(Exception):
     def __str__(self):
         raise RuntimeError("no text")
@@ -51,6 +56,8 @@ class F(AtomicFlow):
         match data["do"]:
             case "raise":
                 raise ValueError("no such voice")
+            case "half of a pair":
+                raise ValueError("half \\ud800 of a pair")
             case "exit":
                 sys.exit(3)
             case "leave":
@@ -145,6 +152,7 @@ DONE = {"out": {"said": "ok"}}
     [
         ("raise", "ValueError: no such voice"),
         ("exit", "SystemExit: 3"),
+        ("half of a pair", "ValueError: half ? of a pair"),
         ("leave", "left with status 3"),
         ("kill", "SIGKILL"),
         ("list", "list"),
@@ -224,6 +232,13 @@ def test_a_flow_that_reads_its_environment_sees_no_token(run: Run):
 
 def test_a_filtered_row_is_told_from_one_without_output(run: Run):
     assert run("drop") == [{"dropped": True}]
+
+
+def test_an_error_of_a_flow_that_cannot_be_made_is_text_without_secrets(run: Run):
+    with pytest.raises(FlowError) as error:
+        run("", flow="Halves")
+    assert "ValueError: half ? of a pair" in error.value.why
+    assert "aaaa" not in error.value.why
 
 
 @pytest.mark.parametrize("flow", ["Missing", "F.x"])
