@@ -32,10 +32,12 @@ def adopt_tree(build: Build) -> None:
     if manifest is None or manifest.plan != build.plan.id:
         return
     failed = read_failed_rows(build.folder.failures).rows
+    # With row steps or `keep`, the index of the made rows lies beside the published one.
+    made = manifest.index if manifest.flows is None else manifest.flows.made_index
     adopted = 0
     for shard in missing:
         index = made_index_file(build.folder, shard.name)
-        expected = manifest.index.get(f"index/{index.name}")
+        expected = made.get(f"index/{index.name}")
         if expected is not None and index.is_file() and file_sha256(index) == expected:
             # A row that exists has not failed, whatever a damaged line says.
             outcomes: dict[int, Outcome] = {

@@ -1,5 +1,6 @@
 """A tree whose ledger is lost."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hugflow.errors import (
     StateUnreadable,
     TooManyBadRows,
 )
+from hugflow.stages.build.options import Options
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
@@ -35,6 +37,24 @@ def test_a_tree_whose_ledger_is_lost_is_taken_up_and_not_made_again(
     synced = sync_dataset(again)
     assert synced.new_rows == 0
     assert {path: path.stat().st_mtime_ns for path in build.folder.root.rglob("*")} == before
+
+
+def test_no_row_is_made_again_where_the_ledger_of_a_dataset_with_steps_or_keep_is_lost(
+    hub: LoopbackHub, open_for: OpenFor, places: Places, tmp_path: Path
+):
+    code = "from hugflow.flows import AtomicFlow\n\nclass Mark(AtomicFlow):\n"
+    (tmp_path / "my_flows.py").write_text(
+        f"{code}    def run(self, data):\n        return {{'m': 1}}\n"
+    )
+    steps = [{"name": "mark", "flow": "my_flows.Mark", "rows": {"out": ["m"]}}]
+    options = replace(Options(), flow_root=tmp_path)
+    publish_speech(hub, "sync/kept", rows=6, shards=2, seconds=0.2)
+    for number, asked in enumerate(({"keep": "row > 0"}, {"flows": steps})):
+        first = sync_dataset(open_for("sync/kept", options, **asked)).published.manifest
+        places.state_dir.rename(tmp_path / f"lost {number}")
+        again = sync_dataset(open_for("sync/kept", options, **asked))
+        assert again.new_rows == 0
+        assert again.published.manifest.index == first.index
 
 
 def test_rows_of_which_nothing_says_what_they_are_rows_of_are_never_taken_for_others(
