@@ -1,10 +1,11 @@
 """Which rows of a table mean which members of an archive, by the words in the table.
 
 A word is a path or a name, with its ending or without. It means a member if both agree as far as
-both have folders.
+both have folders; of another ending only if no member has that of the word.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Final, TypeAlias
 
@@ -57,6 +58,37 @@ class WordLines:
         # Of fewer than `depth` folders, there are words with just these.
         last = (folders[depth - number :] for number in range(depth + 1))
         return sorted(line for each in last for line in by_folders.get(each, ()))
+
+
+class ExactMembers:
+    """Whether a word with an ending is the very name of a member, which then is the one it means.
+
+    members: gives all members of an archive; called where a word and a member differ in their
+    endings, and only then.
+    """
+
+    def __init__(self, members: Callable[[], Iterable[str]]) -> None:
+        """Look at nothing yet."""
+        self._members = members
+
+    def keep(self, member: str, lines: list[int], words: Sequence[str | None]) -> list[int]:
+        """The lines that may mean a member; not those whose word is another one's very name."""
+        return [line for line in lines if not self._is_of_another(words[line] or "", member)]
+
+    def _is_of_another(self, word: str, member: str) -> bool:
+        name, stem = name_keys(word)
+        if name in (stem, PurePosixPath(member).name):
+            return False
+        ends = ["/".join(each) for each in _ends(_parts(word))]
+        return ends[0] in self._by_end or not self._paths.isdisjoint(ends)
+
+    @cached_property
+    def _paths(self) -> frozenset[str]:
+        return frozenset(self._members())
+
+    @cached_property
+    def _by_end(self) -> frozenset[str]:
+        return frozenset("/".join(end) for path in self._paths for end in _ends(path.split("/")))
 
 
 def clip_lines(
@@ -152,6 +184,11 @@ def _is_one_clip(lines: list[int], words: Sequence[str | None]) -> bool:
     longest = max(found, key=lambda word: word.count("/") + word.count("\\"), default="")
     path = "/".join(_parts(longest))
     return all(_fits(path, word) for word in found)
+
+
+def _ends(parts: list[str]) -> Iterator[list[str]]:
+    """The whole path, and what is left without its first folder, without the first two, and so on."""
+    return (parts[start:] for start in range(len(parts)))
 
 
 def _parts(word: str) -> list[str]:

@@ -49,6 +49,7 @@ from hugflow.shards.layouts.layout import (
 )
 from hugflow.shards.layouts.left_out import LeftOut
 from hugflow.shards.layouts.member_words import (
+    ExactMembers,
     WordLines,
     clip_lines,
     find_unclear,
@@ -297,6 +298,7 @@ def _members(
     name, parts = _archive(shard, detail), paths[: detail.get("parts", 1)]
     archive = without_ending(name)
     is_inner = is_inner_clip(detail)
+    exact = ExactMembers(lambda: (member for member, _ in walk(parts, name, LeftOut())))
     try:
         with disk_errors(paths[0], "read"):
             for member, read in walk(parts, name, left_out):
@@ -306,7 +308,10 @@ def _members(
                 if not is_inner(member):
                     left_out.add("match no pattern of the source", member)
                     continue
-                meant, lines = clip_lines(member, words, word_lines, archive, is_by_archive)
+                meant, lines = (
+                    exact.keep(member, found, words)
+                    for found in clip_lines(member, words, word_lines, archive, is_by_archive)
+                )
                 if not meant:
                     left_out.add("are in no row of the tables", member)
                 elif not lines:

@@ -278,6 +278,32 @@ def test_a_row_that_means_clips_in_several_folders_of_an_archive_fails_and_names
     assert "'1.wav' may mean 'a/1.wav' and 'b/1.wav'" in str(failed)
 
 
+@pytest.mark.parametrize("ending", ["tar", "zip"])
+def test_a_row_that_names_an_ending_means_no_clip_of_another_ending_that_comes_first(
+    hub: LoopbackHub, open_for: OpenFor, ending: str
+):
+    words = ["1.wav", "a/2.wav", "set/a/3.wav", "4.wav", "b/5", "6.wav"]
+    members = ["1.flac", "1.wav", "a/2.flac", "a/2.wav", "a/3.mp3", "a/3.wav", "4.flac"]
+    # A folder of its own is no reason to take the first one.
+    members += ["b/5.flac", "b/5.wav", "b/6.flac", "c/6.wav"]
+    pack = make_tar if ending == "tar" else to_zip_of
+    archive = pack([(name, clip(seed)) for seed, name in enumerate(members)])
+    name = f"archives/endings-{ending}"
+    table = [{"path": word, "text": word} for word in words]
+    hub.publish(name, {"train.csv": to_csv(table), f"clips.{ending}": archive})
+    build = open_for(name)
+    sync_dataset(build)
+    made = {row["text"]: row["audio_info"]["source_path"] for row in rows_of(build)}
+    assert made == {
+        "1.wav": "1.wav",
+        "a/2.wav": "a/2.wav",
+        "set/a/3.wav": "a/3.wav",
+        "4.wav": "4.flac",
+        "b/5": "b/5.flac",
+        "6.wav": "c/6.wav",
+    }
+
+
 def test_clips_that_only_tables_of_other_splits_name_take_no_rows_of_other_archives(
     hub: LoopbackHub, open_for: OpenFor
 ):
