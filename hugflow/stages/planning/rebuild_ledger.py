@@ -46,6 +46,11 @@ def adopt_tree(build: Build) -> None:
             outcomes |= _read_index(build, index)
             _write_ledger(build, shard, outcomes, expected, index.stat().st_size)
             adopted += 1
+    if adopted and manifest.flows is not None:
+        # Imported for a dataset that has steps.
+        from hugflow.stages.flowing.adopt_steps import adopt_steps
+
+        adopt_steps(build, manifest)
     if adopted:
         log.info("%s: %s read from its tree again", build.name, count(adopted, "finished shard"))
 

@@ -1,5 +1,6 @@
 """A tree whose ledger is lost."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +56,50 @@ def test_no_row_is_made_again_where_the_ledger_of_a_dataset_with_steps_or_keep_i
         again = sync_dataset(open_for("sync/kept", options, **asked))
         assert again.new_rows == 0
         assert again.published.manifest.index == first.index
+
+
+MARKS = """
+from hugflow.flows import AtomicFlow
+
+class Mark(AtomicFlow):
+    def run(self, data):
+        with open(LOG, "a") as log:
+            log.write(f"{data['row']}\\n")
+        if data["row"] == 4:
+            raise ValueError("no such voice")
+        return {"mark": "m"} if data["row"] else None
+"""
+
+
+@pytest.mark.parametrize("change", ["none", "newer", "longer", "gone"])
+def test_no_step_runs_again_where_its_files_are_those_that_were_published(
+    hub: LoopbackHub, open_for: OpenFor, places: Places, tmp_path: Path, change: str
+):
+    log = tmp_path / "log"
+    (tmp_path / "my_flows.py").write_text(f"LOG = {str(log)!r}\n{MARKS}")
+    rows = {"in": ["row"], "out": ["mark"]}
+    asked = {"flows": [{"name": "mark", "flow": "my_flows.Mark", "rows": rows}], "max_bad_rows": 1}
+    options = replace(Options(), flow_root=tmp_path)
+    publish_speech(hub, "sync/marked", rows=6, shards=2, seconds=0.2)
+    build = open_for("sync/marked", options, **asked)
+    first = sync_dataset(build).published.manifest
+    places.state_dir.rename(tmp_path / "lost")
+    file = build.folder.root / "flows" / "mark" / "3.json"
+    match change:
+        case "newer":
+            os.utime(file)
+        case "longer":
+            facts = file.stat()
+            file.write_text('{"mark": "longer"}\n')
+            os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+        case "gone":
+            file.unlink()
+    log.unlink()
+    again = sync_dataset(open_for("sync/marked", options, **asked)).published.manifest
+    ran = log.read_text().split() if log.exists() else []
+    # A row that failed is tried again in any case.
+    assert ran == (["4"] if change == "none" else [str(row) for row in range(6)])
+    assert (again.flows, again.index) == (first.flows, first.index)
 
 
 def test_rows_of_which_nothing_says_what_they_are_rows_of_are_never_taken_for_others(
