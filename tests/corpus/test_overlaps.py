@@ -22,8 +22,10 @@ from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.speech import speech_like
 from hugflow.testing.tables import write_parquet
+from hugflow.verify.dataset import verify_dataset
 from tests.audio.clips import write
 from tests.builds import OpenFor
+from tests.trees import read_tree
 
 pytestmark = pytest.mark.slow
 
@@ -263,3 +265,9 @@ def test_a_dataset_with_rows_of_another_one_is_not_published_until_keep_leaves_t
     kept = open_for("leak/train", options, **fields, keep="row > 0")
     assert sync_dataset(kept).new_rows == 0
     assert kept.folder.manifest.exists()
+    # Rows that it may not have are not seen in its index for a moment.
+    before = read_tree(kept.folder.root)
+    with pytest.raises(OverlapFound, match="audio 1, text 1"):
+        sync_dataset(open_for("leak/train", options, **fields, keep="row < 2"))
+    assert read_tree(kept.folder.root) == before
+    assert list(verify_dataset(places, kept.name)) == []

@@ -6,7 +6,7 @@ value, else JSON as text.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,13 @@ from hugflow.stages.flowing.resolved import ResolvedStep
 from hugflow.stages.flowing.row_files import read_out
 from hugflow.stages.flowing.run_steps import made_rows, read_outcomes
 from hugflow.stages.tree.flow_files import made_index_file
-from hugflow.store.atomic import commit_file, disk_errors, fresh_temporary, is_file
+from hugflow.store.atomic import (
+    commit_file,
+    disk_errors,
+    fresh_temporary,
+    is_file,
+    temporary_path,
+)
 from hugflow.store.digest import file_sha256
 
 ROWS_PER_GROUP = 10_000
@@ -57,10 +63,15 @@ class FlowIndex:
 
 
 def write_flow_indexes(
-    build: Build, steps: Sequence[ResolvedStep], kept: Kept | None = None
+    build: Build,
+    steps: Sequence[ResolvedStep],
+    kept: Kept | None = None,
+    check: Callable[[Mapping[str, str]], None] = lambda index: None,
 ) -> FlowIndex:
     """Write the index of every shard. kept: the rows that `keep` keeps, if the request has it.
 
+    check: told the sha256 of the written files by their paths in the tree, which are temporary ones;
+    what it raises leaves the indexes as they were.
     A shard without remaining rows has no index. The caller has run the steps over all shards.
     """
     types: dict[str, Any] = {}
@@ -72,12 +83,26 @@ def write_flow_indexes(
     # Importing `datasets` takes seconds.
     features, card_features = arrow_features(schema) if types else ({}, [])
     columns = _Columns(types, features)
-    digests = {}
+    digests: dict[str, str] = {}
+    try:
+        for shard in build.shards:
+            given = _read_given(build, shard, steps, kept)
+            digest = _stage_index(build, shard, columns, given)
+            if digest is not None:
+                digests[shard.name] = digest
+        check({f"index/{_temporary(build, name).name}": each for name, each in digests.items()})
+    except BaseException:
+        for shard in build.shards:
+            _temporary(build, shard.name).unlink(missing_ok=True)
+        raise
     for shard in build.shards:
-        digest = _write_index(build, shard, columns, _read_given(build, shard, steps, kept))
-        if digest is not None:
-            digests[f"index/{shard.name}.parquet"] = digest
-    return FlowIndex(digests, _add_features(build.plan.card_features, card_features))
+        _commit_index(build, shard, digests.get(shard.name))
+    by_path = {f"index/{name}.parquet": digest for name, digest in digests.items()}
+    return FlowIndex(by_path, _add_features(build.plan.card_features, card_features))
+
+
+def _temporary(build: Build, shard_name: str) -> Path:
+    return temporary_path(build.folder.index_file(shard_name))
 
 
 def _refuse_text(build: Build, types: Mapping[str, Any]) -> None:
@@ -120,27 +145,30 @@ def _read_given(
     return _Given(rows, values)
 
 
-def _write_index(
-    build: Build,
-    shard: Shard,
-    columns: _Columns,
-    given: _Given,
-) -> str | None:
+def _stage_index(build: Build, shard: Shard, columns: _Columns, given: _Given) -> str | None:
+    """Write the index of a shard under its temporary name; its sha256, None where it has none."""
     path, made = build.folder.index_file(shard.name), made_index_file(build.folder, shard.name)
     if not given.rows or not is_file(made):
-        path.unlink(missing_ok=True)
         return None
     table = _compose(_read_table(made), given, columns)
     temporary = fresh_temporary(path)
     with disk_errors(path):
         pq.write_table(table, temporary, compression="zstd", row_group_size=ROWS_PER_GROUP)
-        digest = file_sha256(temporary)
+        return file_sha256(temporary)
+
+
+def _commit_index(build: Build, shard: Shard, digest: str | None) -> None:
+    """Put the staged index in place; delete the one of a shard that has none now."""
+    path, made = build.folder.index_file(shard.name), made_index_file(build.folder, shard.name)
+    if digest is None:
+        path.unlink(missing_ok=True)
+        return
+    with disk_errors(path):
         # It may still be the index of the made rows, under two names.
         if is_file(path) and not path.samefile(made) and file_sha256(path) == digest:
-            temporary.unlink()
+            _temporary(build, shard.name).unlink()
         else:
             commit_file(path)
-    return digest
 
 
 def _read_table(path: Path) -> pa.Table:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hugflow.amounts import count
@@ -96,6 +96,7 @@ def collect_flowed(
     made_index: dict[str, str],
     before: Manifest | None,
     refuse: Callable[[int], None] = lambda errors: None,
+    check: Callable[[Mapping[str, str]], None] = lambda index: None,
 ) -> Flowed:
     """Write the indexes with the steps' fields, and the list of failed rows.
 
@@ -103,6 +104,7 @@ def collect_flowed(
     before: the published manifest; unchanged indexes are not written again.
     refuse: called with the number of failed rows before an index is written; what it raises leaves
         the published indexes as they are.
+    check: told the sha256 of the indexes by their paths before they are in place; as `refuse`.
     The steps of every shard must be done. Raises RequestInvalid where no row is left.
     """
     told: list[ManifestStep] = []
@@ -130,16 +132,23 @@ def collect_flowed(
         told.append(_describe_keep(kept, rows, before_keep - rows))
         _refuse_empty(build, told)
     left_out = told[-1].dropped if kept is not None else 0
-    write_left_out(build, kept)
-    _delete_other_steps(build, steps)
     asked = build.request.flows_digest or ""
     if before is not None and before.flows is not None and _has_indexes(build, before):
         record = ManifestFlows(tuple(told), asked, made_index, before.flows.card_features)
         if record == before.flows:
+            check(before.index)
+            _tidy(build, steps, kept)
             return Flowed(record, tuple(errors), rows, dict(before.index), left_out)
-    written = write_flow_indexes(build, steps, kept)
+    written = write_flow_indexes(build, steps, kept, check)
+    _tidy(build, steps, kept)
     record = ManifestFlows(tuple(told), asked, made_index, tuple(written.card_features))
     return Flowed(record, tuple(errors), rows, written.digests, left_out)
+
+
+def _tidy(build: Build, steps: Sequence[ResolvedStep], kept: Kept | None) -> None:
+    """Leave beside the indexes what belongs to them, and nothing else."""
+    write_left_out(build, kept)
+    _delete_other_steps(build, steps)
 
 
 def _refuse_empty(build: Build, told: Sequence[ManifestStep]) -> None:

@@ -103,7 +103,10 @@ def publish(
             if judge_bad_rows(build, failed, budget, errors).error is not None:
                 _pass_gate(judge(build, markers, failed, budget, errors), on_result)
 
-        flowed = collect_flowed(build, steps, made_index, before, refuse) if is_flowed else None
+        flowed = None
+        if is_flowed:
+            overlaps = partial(refuse_overlaps, build)
+            flowed = collect_flowed(build, steps, made_index, before, refuse, overlaps)
         index = made_index if flowed is None else flowed.index
         errors = len(flowed.errors) if flowed is not None else 0
         budget = published_budget(build, before, len(failed), errors)
@@ -115,7 +118,8 @@ def publish(
         is_beside = build.folder != stored.folder
         old = read_manifest(build.folder.manifest) if is_beside else stored.manifest
         rows = count_made(markers) if flowed is None else flowed.rows
-        refuse_overlaps(build, index)
+        if flowed is None:
+            refuse_overlaps(build, index)
         check = partial(_check_load, build, rows, on_result)
         manifest, is_same = write_manifest(build, markers, budget, old, flowed, check)
         if is_beside:
