@@ -52,6 +52,7 @@ def plan_in_layout(
         "warnings": [*summary["warnings"], kept],
         "estimate": None,
         "keep": asked.keep,
+        "pending": [],
         "publish_to": redact(asked.publish_to) if asked.publish_to is not None else None,
         "publication": None,
     }

@@ -103,10 +103,10 @@ def _warn_of_steps(project: ProjectSettings, request: AddRequest) -> None:
 
 
 def _has_work(entry: dict[str, Any]) -> bool:
-    """Whether a planned dataset is still to be made or published."""
+    """Whether a planned dataset is still to be made, published, or brought to its request."""
     publication = entry.get("publication")
     is_published = publication is None or publication["state"] == "published"
-    return entry["state"] != "completed" or not is_published
+    return entry["state"] != "completed" or not is_published or bool(entry.get("pending"))
 
 
 def _estimate(build: "Build") -> "Estimate":
@@ -120,6 +120,7 @@ def _estimate(build: "Build") -> "Estimate":
 def _summarise(file: str, build: "Build", estimated: "Estimate | None") -> dict[str, Any]:
     """The entry of a plan in the JSON."""
     from hugflow.shards.plan import plan_digest, plan_summary
+    from hugflow.stages.publishing.pending import find_pending
     from hugflow.stages.standing.publication import find_publication
     from hugflow.stages.standing.status import to_status
 
@@ -139,6 +140,7 @@ def _summarise(file: str, build: "Build", estimated: "Estimate | None") -> dict[
         "requests": build.plan.file_count,
         "estimate": asdict(estimated) if estimated is not None else None,
         "keep": build.request.keep,
+        "pending": find_pending(build, manifest) if manifest is not None else [],
         "publish_to": publication.to if publication is not None else None,
         "publication": asdict(publication) if publication is not None else None,
     }
@@ -169,6 +171,8 @@ def _print_summary(summary: dict[str, Any]) -> None:
     print_field("licence", f"{summary['licence'] or 'none named'}, {gate}")
     if summary["keep"] is not None:
         print_field("keep", in_a_line(f"{summary['keep']} (rows that do not meet it are left out)"))
+    if summary["pending"]:
+        print_field("pending", f"{', '.join(summary['pending'])}: the next sync brings it")
     print_field("audio", _audio(summary))
     print_field("text", summary["text_column"] or "none")
     if summary["publication"] is not None:

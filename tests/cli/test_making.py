@@ -182,6 +182,24 @@ def test_the_exit_code_of_a_plan_tells_whether_there_is_something_to_make(
     assert project.run("plan", request).returncode == 0
     project.run("local-sync", request)
     assert project.run("plan", request, "--exit-code").returncode == 0
+    # So does what the next sync brings to rows that are made.
+    for line, pending in (('keep: "row > 0"', ["keep"]), ("exports: [kaldi]", ["exports"])):
+        request = project.request("update/code", line)
+        planned = project.run("plan", request, "--exit-code", "--json")
+        assert (planned.returncode, entry(planned.stdout)["pending"]) == (3, pending)
+    steps = "flows: [{name: a, flow: my_flows.A}]"
+    planned = project.run("plan", project.request("update/code", steps), "--exit-code", "--json")
+    assert (planned.returncode, entry(planned.stdout)["pending"]) == (3, ["flows"])
+
+
+def test_nothing_is_pending_of_a_text_only_dataset_that_is_complete(
+    project: Project, hub: LoopbackHub
+):
+    publish_text(hub, "update/text", rows=2, shards=1)
+    request = project.request("update/text", 'keep: "row > 0"', "exports: [nemo, croissant]")
+    project.run("local-sync", request)
+    planned = project.run("plan", request, "--exit-code", "--json")
+    assert (planned.returncode, entry(planned.stdout)["pending"]) == (0, [])
 
 
 def test_a_plan_tells_the_hours_of_a_dataset_that_is_made_and_the_words_of_status(
