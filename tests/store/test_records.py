@@ -139,11 +139,13 @@ OTHER_READERS = {
     "hugflow/rows/record.py",
     "hugflow/shards/declared.py",
     "hugflow/shards/features.py",
+    "hugflow/stages/flowing/adopt_steps.py",
     "hugflow/stages/flowing/flow_index.py",
     "hugflow/stages/flowing/row_files.py",
     "hugflow/stages/making/renamed_storage.py",
     "hugflow/stages/making/rows_on_disk.py",
     "hugflow/stages/publishing/gate.py",
+    "hugflow/statistics/tables.py",
     "hugflow/verify/rows.py",
     "hugflow_assets/reporting/glimpses.py",
     # What others say: services, GitHub's event, child processes.

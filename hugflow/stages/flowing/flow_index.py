@@ -65,18 +65,20 @@ class FlowIndex:
 def write_flow_indexes(
     build: Build,
     steps: Sequence[ResolvedStep],
+    places: Mapping[str, Path],
     kept: Kept | None = None,
     check: Callable[[Mapping[str, str]], None] = lambda index: None,
 ) -> FlowIndex:
-    """Write the index of every shard. kept: the rows that `keep` keeps, if the request has it.
+    """Write the index of every shard.
 
+    places: of each step's results. kept: the rows that `keep` keeps, if the request has it.
     check: told the sha256 of the written files by their paths in the tree, which are temporary ones;
     what it raises leaves the indexes as they were.
     A shard without remaining rows has no index. The caller has run the steps over all shards.
     """
     types: dict[str, Any] = {}
     for shard in build.shards:
-        for name, values in _read_given(build, shard, steps, kept).values.items():
+        for name, values in _read_given(build, shard, steps, places, kept).values.items():
             types[name] = reduce(merge_types, map(infer_type, values), types.get(name, "null"))
     _refuse_text(build, types)
     schema = pa.schema([(name, to_arrow(each)) for name, each in types.items()])
@@ -86,7 +88,7 @@ def write_flow_indexes(
     digests: dict[str, str] = {}
     try:
         for shard in build.shards:
-            given = _read_given(build, shard, steps, kept)
+            given = _read_given(build, shard, steps, places, kept)
             digest = _stage_index(build, shard, columns, given)
             if digest is not None:
                 digests[shard.name] = digest
@@ -132,14 +134,18 @@ def rows_through(build: Build, shard: Shard, steps: Sequence[ResolvedStep]) -> l
 
 
 def _read_given(
-    build: Build, shard: Shard, steps: Sequence[ResolvedStep], kept: Kept | None
+    build: Build,
+    shard: Shard,
+    steps: Sequence[ResolvedStep],
+    places: Mapping[str, Path],
+    kept: Kept | None,
 ) -> _Given:
     rows = rows_through(build, shard, steps)
     if kept is not None:
         rows = [row for row in rows if row in kept.rows_by_shard[shard.name]]
     values: dict[str, list[Any]] = {}
     for step in steps:
-        outs = [read_out(build.folder, step.name, row) for row in rows] if step.step.gives else []
+        outs = [read_out(places[step.name], row) for row in rows] if step.step.gives else []
         for name in step.step.gives:
             values[name] = [out.get(name) for out in outs]
     return _Given(rows, values)

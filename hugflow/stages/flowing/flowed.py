@@ -16,14 +16,17 @@ from hugflow.stages.flowing.flow_index import rows_through, write_flow_indexes
 from hugflow.stages.flowing.keep_rows import Kept, decide_kept, write_left_out
 from hugflow.stages.flowing.resolved import ResolvedStep
 from hugflow.stages.flowing.run_steps import StepCount, made_rows, read_outcomes
+from hugflow.stages.flowing.step_places import find_step_places, is_next, take_step_places
 from hugflow.stages.tree.exchange import refuse_linked
 from hugflow.stages.tree.flow_files import (
     ROWS,
     errors_file,
     flows_folder,
     has_steps,
+    last_errors_file,
     made_index_file,
     made_rows_folder,
+    next_errors_file,
 )
 from hugflow.stages.tree.manifest import KEEP, Manifest, ManifestFlows, ManifestStep
 from hugflow.store.atomic import disk_errors, is_file, make_folder, sync_folder, write_if_changed
@@ -87,6 +90,8 @@ def is_flowed_as_asked(build: Build, manifest: Manifest) -> bool:
 
 def find_unflowed(build: Build, steps: Sequence[ResolvedStep]) -> list[Shard]:
     """The shards with rows that the steps have not run over."""
+    if not all(place.is_dir() for place in find_step_places(build, steps).values()):
+        return list(build.shards)
     return [shard for shard in build.shards if not _is_flowed(build, shard, steps)]
 
 
@@ -121,7 +126,9 @@ def collect_flowed(
         rows = kinds["out"]
         counted = StepCount(rows, kinds["dropped"], kinds["error"], bytes=size_bytes)
         told.append(describe_step(step, counted))
-    _write_errors(build, errors)
+    places = find_step_places(build, steps)
+    is_changed = any(is_next(build, place) for place in places.values())
+    _write_errors(build, errors, is_next=is_changed)
     refuse(len(errors))
     _refuse_empty(build, told)
     kept = decide_kept(build)
@@ -133,13 +140,19 @@ def collect_flowed(
         _refuse_empty(build, told)
     left_out = told[-1].dropped if kept is not None else 0
     asked = build.request.flows_digest or ""
+
+    def settle(index: Mapping[str, str]) -> None:
+        check(index)
+        take_step_places(build, places)
+        _write_errors(build, errors)
+
     if before is not None and before.flows is not None and _has_indexes(build, before):
         record = ManifestFlows(tuple(told), asked, made_index, before.flows.card_features)
         if record == before.flows:
-            check(before.index)
+            settle(before.index)
             _tidy(build, steps, kept)
             return Flowed(record, tuple(errors), rows, dict(before.index), left_out)
-    written = write_flow_indexes(build, steps, kept, check)
+    written = write_flow_indexes(build, steps, places, kept, settle)
     _tidy(build, steps, kept)
     record = ManifestFlows(tuple(told), asked, made_index, tuple(written.card_features))
     return Flowed(record, tuple(errors), rows, written.digests, left_out)
@@ -172,7 +185,7 @@ def _refuse_empty(build: Build, told: Sequence[ManifestStep]) -> None:
     raise RequestInvalid(
         f"{build.name}: its steps fail at all rows, so it is not published",
         why=f"the step {last.name!r} failed at {last.errors:,} of {count(before, 'row')}: "
-        f"{errors_file(build.folder)} says why",
+        f"{last_errors_file(build.folder)} says why",
         mend="correct the step or its config",
     )
 
@@ -254,10 +267,14 @@ def _indexes(build: Build) -> Iterator[Path]:
         yield from sorted(build.folder.index.glob("*.parquet"))
 
 
-def _write_errors(build: Build, errors: Sequence[StepError]) -> None:
+def _write_errors(build: Build, errors: Sequence[StepError], *, is_next: bool = False) -> None:
+    """List the rows at which steps failed. is_next: those of steps that are not published yet."""
     lines = ({"row": error.row, "step": error.step, "message": error.message} for error in errors)
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    write_if_changed(errors_file(build.folder), text)
+    later = next_errors_file(build.folder)
+    if not is_next:
+        later.unlink(missing_ok=True)
+    write_if_changed(later if is_next else errors_file(build.folder), text)
 
 
 def _delete_other_steps(build: Build, steps: Sequence[ResolvedStep]) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from hugflow.errors import StateUnreadable
-from hugflow.stages.tree.flow_files import DROPPED, row_file, step_folder
+from hugflow.stages.tree.flow_files import DROPPED
 from hugflow.store.atomic import TEMPORARY_SUFFIX, disk_errors, read_file, sync_folder
-from hugflow.store.layout import DatasetFolder
 from hugflow.store.sync_disk import WatchedDisk
 
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -17,13 +16,13 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def write_rows(
-    folder: DatasetFolder,
-    step: str,
+    place: Path,
     outs: Mapping[int, Mapping[str, Any] | None],
     take: Callable[[int], None] = lambda size_bytes: None,
 ) -> dict[int, int]:
     """Write the files of some rows of a step; they appear once the bytes of all are on the disk.
 
+    place: the folder of the step's results.
     outs: None for a row that the step leaves out.
     take: called with the bytes before they are written; what it raises prevents that.
     Returns the size of each file. Names are put together as text, and the disk is
@@ -32,7 +31,6 @@ def write_rows(
     """
     if not outs:
         return {}
-    place = step_folder(folder, step)
     begin = f"{place}{os.sep}"
     data = {
         row: f"{_ENCODER.encode(DROPPED if out is None else dict(out))}\n".encode()
@@ -52,9 +50,14 @@ def write_rows(
     return sizes
 
 
-def read_out(folder: DatasetFolder, step: str, row: int) -> dict[str, Any]:
+def result_file(place: Path, row: int) -> Path:
+    """A step's result for a row. place: the folder of its results."""
+    return place / f"{row}.json"
+
+
+def read_out(place: Path, row: int) -> dict[str, Any]:
     """The fields that a step gave for a row. Raises StateUnreadable where its file is damaged."""
-    return read_flow_row(row_file(folder, step, row))
+    return read_flow_row(result_file(place, row))
 
 
 def read_flow_row(path: Path) -> dict[str, Any]:

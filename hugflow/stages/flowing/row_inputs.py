@@ -26,12 +26,13 @@ def read_inputs(
     folder: DatasetFolder,
     index: Path,
     reads: Collection[str],
-    giver_by_field: Mapping[str, str],
+    giver_by_field: Mapping[str, Path],
     rows: Collection[int],
 ) -> Iterator[list[tuple[int, dict[str, Any]]]]:
     """The fields `reads` of `rows`, in pieces, by number and in the index's order.
 
-    giver_by_field: the last earlier step that gives a field; its value replaces the index's.
+    giver_by_field: the results of the last earlier step that gives a field; its value replaces the
+        index's.
     A clip is given as the path of its MP3.
     """
     columns = {field: column_of(plan, field, "") for field in reads if field not in giver_by_field}
@@ -52,20 +53,20 @@ def read_inputs(
                 for field, column in columns.items()
             }
             given = {
-                step: [read_out(folder, step, row) for row in numbers]
-                for step in {giver_by_field[field] for field in reads if field in giver_by_field}
+                place: [read_out(place, row) for row in numbers]
+                for place in {giver_by_field[field] for field in reads if field in giver_by_field}
             }
             yield [
                 (
                     row,
                     {
-                        field: given[giver_by_field[field]][place].get(field)
+                        field: given[giver_by_field[field]][at].get(field)
                         if field in giver_by_field
-                        else values[field][place]
+                        else values[field][at]
                         for field in reads
                     },
                 )
-                for place, row in enumerate(numbers)
+                for at, row in enumerate(numbers)
             ]
 
 

@@ -18,12 +18,11 @@ from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded
 from hugflow.stages.flowing.resolved import ResolvedStep, find_flow_places
-from hugflow.stages.flowing.row_files import write_rows
+from hugflow.stages.flowing.row_files import result_file, write_rows
 from hugflow.stages.flowing.row_inputs import read_inputs, refuse_steps
 from hugflow.stages.flowing.step_journal import Kind, RowFlowed, StepJournal, read_step_journal
-from hugflow.stages.tree.exchange import refuse_linked
-from hugflow.stages.tree.flow_files import made_index_file, row_file, step_folder
-from hugflow.store.atomic import make_folder
+from hugflow.stages.flowing.step_places import find_step_places, prepare_step_places
+from hugflow.stages.tree.flow_files import made_index_file
 
 # What runs flows is imported only for steps.
 if TYPE_CHECKING:
@@ -104,8 +103,7 @@ def run_steps(
     Raises FlowError when a flow cannot run at all, RequestInvalid for an unknown field, and
     CannotWrite for a link in the place of a step's folder.
     """
-    for step in steps:
-        refuse_linked(build.places, step_folder(build.folder, step.name))
+    places = find_step_places(build, steps)
     givers = refuse_steps(build.plan, [step.step for step in steps])
     with ExitStack() as stack:
         runners: dict[str, FlowRunner] = {}
@@ -117,16 +115,26 @@ def run_steps(
             return runners[step.name]
 
         # Without steps there is nothing to hold: another process may have a finished shard already.
-        present = {step.name: Present(step_folder(build.folder, step.name)) for step in steps}
+        present = {name: Present(place) for name, place in places.items()}
         for shard in shards if steps else ():
             with build.hold_shard(shard):
                 refuse_superseded(build)
+                prepare_step_places(build, steps, places)
                 counts: dict[str, StepCount] = {}
                 rows = made_rows(made_index_file(build.folder, shard.name))
                 for step, giver_by_field in zip(steps, givers, strict=True):
                     there = present[step.name].find(shard.row_range)
+                    given = {field: places[name] for field, name in giver_by_field.items()}
                     one = _OneStep(
-                        build, shard, step, giver_by_field, find_runner, on_rows, take, there
+                        build,
+                        shard,
+                        step,
+                        places[step.name],
+                        given,
+                        find_runner,
+                        on_rows,
+                        take,
+                        there,
                     )
                     rows, counts[step.name] = one.run(rows)
             if any(count.new for count in counts.values()):
@@ -184,7 +192,8 @@ class _OneStep:
     build: Build
     shard: Shard
     step: ResolvedStep
-    giver_by_field: Mapping[str, str]
+    place: Path
+    giver_by_field: Mapping[str, Path]
     find_runner: "Callable[[ResolvedStep], FlowRunner]"
     on_rows: OnRows
     take: Take
@@ -195,7 +204,6 @@ class _OneStep:
         path = journal_path(self.build, self.shard, self.step.name)
         found = read_step_journal(path, self.step.version)
         is_anew = not found
-        make_folder(step_folder(self.build.folder, self.step.name))
         todo = [row for row in rows if not self._is_done(row, found)]
         if todo or is_anew:
             with StepJournal(path, self.step.version) as journal:
@@ -217,7 +225,7 @@ class _OneStep:
         if flowed is None or flowed.kind == "error":
             return False
         # Another process may have made it since the folder was listed.
-        return row in self.there or row_file(self.build.folder, self.step.name, row).is_file()
+        return row in self.there or result_file(self.place, row).is_file()
 
     def _run_windows(
         self, todo: Sequence[int], journal: StepJournal
@@ -267,11 +275,11 @@ class _OneStep:
         for (row, _), outcome in zip(window, outcomes, strict=True):
             if "error" in outcome:
                 flowed[row] = RowFlowed("error", str(outcome["error"]))
-                row_file(self.build.folder, self.step.name, row).unlink(missing_ok=True)
+                result_file(self.place, row).unlink(missing_ok=True)
                 continue
             out = outcome.get("out")
             outs[row] = out
-        sizes = write_rows(self.build.folder, self.step.name, outs, self.take)
+        sizes = write_rows(self.place, outs, self.take)
         for row, out in outs.items():
             kind: Kind = "dropped" if out is None else "out"
             flowed[row] = RowFlowed(kind, size_bytes=sizes[row])
@@ -282,7 +290,7 @@ class _OneStep:
     def _delete_stale(self, wanted: Mapping[int, RowFlowed]) -> None:
         """Delete the shard's row files of an earlier version of the steps."""
         for row in self.there - wanted.keys():
-            row_file(self.build.folder, self.step.name, row).unlink(missing_ok=True)
+            result_file(self.place, row).unlink(missing_ok=True)
 
 
 class Present:

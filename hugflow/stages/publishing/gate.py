@@ -30,7 +30,7 @@ from hugflow.stages.publishing.tree_files import (
     count_unmatched,
     name_unmatched,
 )
-from hugflow.stages.tree.flow_files import errors_file
+from hugflow.stages.tree.flow_files import last_errors_file
 from hugflow.store.atomic import read_file
 
 MOST_CODES = 5
@@ -186,7 +186,7 @@ def _judge_errors(
         f"{build.name}: {bad:,} of {count(rows, 'row')} are bad, so it is not published",
         why=f"max_bad_rows is {budget}, which allows {allowed}: its steps failed at {errors}"
         f"{_first_error(build)}; "
-        f"{errors_file(build.folder).relative_to(build.folder.root.parent)} names them",
+        f"{last_errors_file(build.folder).relative_to(build.folder.root.parent)} names them",
         mend="correct the step, or set max_bad_rows higher; the next run tries only these rows again",
     )
     return GateResult("bad_rows_in_budget", error.what, facts, error)
@@ -195,7 +195,7 @@ def _judge_errors(
 def _first_error(build: Build) -> str:
     """The first row of the list of errors in words; empty if it cannot be read."""
     try:
-        with errors_file(build.folder).open(encoding="utf-8") as file:
+        with last_errors_file(build.folder).open(encoding="utf-8") as file:
             first = json.loads(file.readline())
             return f", first {first['step']} at row {first['row']}: {first['message'][:300]}"
     except (OSError, ValueError, KeyError, TypeError):

@@ -4,6 +4,8 @@
     flows/errors.jsonl            rows at which a step failed: {"row", "step", "message"}
     flows/left_out.jsonl          rows that `keep` leaves out: {"row", and what `keep` names}
     flows/.rows/<shard>.parquet   the index of the made rows, without the steps' changes
+    flows/.next/                  of a published dataset: <step>/ of its changed steps, and
+                                  errors.jsonl, until they are published
 
 A dataset without steps and `keep` has none of them, and its `index/` is that of the made rows.
 """
@@ -17,6 +19,8 @@ from hugflow.store.layout import DatasetFolder
 
 FLOWS = "flows"
 ROWS = ".rows"
+NEXT = ".next"
+ERRORS = "errors.jsonl"
 # What stands in a row's file that a step left out; no field that a step gives has this name.
 DROPPED: Final[dict[str, Any]] = {"dropped": True}
 
@@ -31,6 +35,11 @@ def step_folder(folder: DatasetFolder, step: str) -> Path:
     return flows_folder(folder) / step
 
 
+def next_steps_folder(folder: DatasetFolder) -> Path:
+    """Folder of the results of changed steps that are not published yet."""
+    return flows_folder(folder) / NEXT
+
+
 def row_file(folder: DatasetFolder, step: str, row: int) -> Path:
     """One step's result for one row."""
     return step_folder(folder, step) / f"{row}.json"
@@ -38,7 +47,18 @@ def row_file(folder: DatasetFolder, step: str, row: int) -> Path:
 
 def errors_file(folder: DatasetFolder) -> Path:
     """The list of rows at which steps failed."""
-    return flows_folder(folder) / "errors.jsonl"
+    return flows_folder(folder) / ERRORS
+
+
+def next_errors_file(folder: DatasetFolder) -> Path:
+    """The same of changed steps that are not published yet."""
+    return next_steps_folder(folder) / ERRORS
+
+
+def last_errors_file(folder: DatasetFolder) -> Path:
+    """The list of the last run of the steps, whether it was published or refused."""
+    path = next_errors_file(folder)
+    return path if path.is_file() else errors_file(folder)
 
 
 def left_out_file(folder: DatasetFolder) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from hugflow.requests.catalog import Catalog, write_catalog
 from hugflow.stages import sync as sync_module
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
+from hugflow.stages.flowing import flow_index
 from hugflow.stages.planning.estimate import estimate
 from hugflow.stages.standing.measure import measure_storage
 from hugflow.stages.standing.status import read_status
@@ -575,6 +577,85 @@ def test_a_published_dataset_whose_changed_step_fails_is_published_with_a_higher
     assert published.flows.steps[0].errors == 2
     # What was published within its budget stays so.
     assert opened(changed, max_bad_rows=0).published.manifest.index == published.index
+
+
+def of_steps(places: Places) -> dict[str, bytes]:
+    """The published results of steps, and the list of rows at which they failed."""
+    folder = places.dataset(NAME).root / "flows"
+    found = [*folder.glob("[a-z]*/*.json"), folder / "errors.jsonl"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def changed(step: dict[str, Any], **config: Any) -> dict[str, Any]:
+    return {**step, "config": config}
+
+
+def test_results_of_a_changed_step_take_the_place_of_published_ones_when_they_are_published(
+    places: Places, opened: Sync, tmp_path: Path
+):
+    fails = {"name": "fails", "flow": "my_flows.Fails", "rows": {"in": ["row"], "out": ["ok"]}}
+    opened([UPPER, changed(fails, at=[])])
+    before = of_steps(places)
+    for _ in range(2):
+        with pytest.raises(TooManyBadRows) as refused:
+            opened([UPPER, changed(fails, at=[3])], max_bad_rows=0)
+        assert "flows/.next/errors.jsonl names them" in refused.value.why
+        assert of_steps(places) == before
+        assert list(verify_dataset(places, NAME)) == []
+        origin = explain(places, f"{NAME}#3", {}, tmp_path)
+        assert origin.flows is not None
+        assert ": failed" not in origin.flows
+    opened([UPPER, changed(fails, at=[3])], max_bad_rows=1)
+    assert before.keys() - of_steps(places).keys() == {"fails/3.json"}
+    assert b"no such voice" in of_steps(places)["errors.jsonl"]
+    assert not (places.dataset(NAME).root / "flows" / ".next").exists()
+    assert list(verify_dataset(places, NAME)) == []
+
+
+def test_going_back_to_the_published_step_publishes_it_as_it_was(
+    places: Places, opened: Sync, tmp_path: Path
+):
+    synced = opened([UPPER])
+    before = of_steps(places)
+    with pytest.raises(RequestInvalid, match="the text of the rows"):
+        opened([{**TEXT_AS_ROW, "name": "upper"}])
+    assert of_steps(places) == before
+    assert opened([UPPER]).published.manifest == synced.published.manifest
+    assert of_steps(places) == before
+    assert not (places.dataset(NAME).root / "flows" / ".next").exists()
+
+
+@pytest.mark.parametrize("kill_at", range(7))
+def test_a_kill_while_results_take_their_place_loses_none_of_them(
+    places: Places,
+    opened: Sync,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kill_at: int,
+):
+    opened([UPPER, ODD])
+    steps = [changed(UPPER, suffix="!"), ODD]
+    left = kill_at
+    rename, write = Path.rename, flow_index._commit_index
+
+    def count(call: Callable[..., Any], *args: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return call(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", lambda path, to: count(rename, path, to))
+        patch.setattr(flow_index, "_commit_index", lambda *args: count(write, *args))
+        with suppress(KeyboardInterrupt):
+            opened(steps)
+    opened(steps)
+    assert ran(tmp_path) == []
+    assert {row["upper"][-1] for row in index(places)} == {"!"}
+    results = [each for name, each in of_steps(places).items() if name.startswith("upper/")]
+    assert all(json.loads(each)["upper"].endswith("!") for each in results)
+    assert list(verify_dataset(places, NAME)) == []
 
 
 @pytest.mark.parametrize("field", ["row", "audio", "audio_info"])
