@@ -7,8 +7,9 @@ so that a busy machine is unfair to both alike.
 import argparse
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ import soundfile
 from lame import decode_and_encode
 
 from hugflow.audio.convert import make_mp3
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def print_line(name: str, floor: float, ours: float, limit: float) -> None:
 
 
 def best_cpu_seconds(
-    ways: list[Callable[[bytes], object]], clips: list[bytes], rounds: int
+    ways: list[Callable[[T], object]], clips: Sequence[T], rounds: int
 ) -> list[float]:
     """Take the least CPU seconds of several rounds, for each way, over all the clips."""
     for way in ways:

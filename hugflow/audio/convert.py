@@ -1,13 +1,13 @@
 """Any audio value to one mono MP3."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from threading import Event, Lock
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.clip import DEFAULT_RULES, Clip, ClipRules
@@ -15,8 +15,10 @@ from hugflow.audio.decoders.mp3_parts import count_copyable
 from hugflow.audio.decoders.registry import choose_decoder
 from hugflow.audio.level_watch import LevelWatch
 from hugflow.audio.meter import Meter
+from hugflow.audio.mono import Samples
 from hugflow.audio.mp3 import AudioInfo, Mp3, encode_mp3
 from hugflow.audio.mp3_frames import Mp3Stream
+from hugflow.audio.quality import Quality
 from hugflow.audio.resample import resample
 from hugflow.audio.samples import open_array, open_decoder
 from hugflow.audio.spool import Spool
@@ -199,28 +201,48 @@ def _copy(audio: EncodedAudio, stream: Mp3Stream, num_samples: int) -> Mp3:
     return Mp3(info, b"", audio.data)
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A clip on its way to its MP3. blocks: at rate_hz, which is the MP3's; may be taken once."""
+
+    clip: Clip
+    source_path: str | None
+    rate_hz: int
+    blocks: Iterator[Samples]
+    _watch: LevelWatch
+
+    @classmethod
+    def of(cls, clip: Clip, source_path: str | None, rules: ClipRules) -> Self:
+        """Nothing is decoded before a block is taken."""
+        rate_hz = rules.encoding.rate_for(clip.sampling_rate)
+        watch = LevelWatch(clip.blocks, clip.source_format)
+        blocks = iter(watch)
+        if rate_hz != clip.sampling_rate:
+            blocks = resample(blocks, clip.sampling_rate, rate_hz)
+        return cls(clip, source_path, rate_hz, blocks, watch)
+
+    def info(self, num_samples: int, rules: ClipRules, quality: Quality | None) -> AudioInfo:
+        """What is known of its MP3, once all blocks are taken."""
+        return AudioInfo(
+            sampling_rate=self.rate_hz,
+            num_samples=num_samples,
+            source_format=self.clip.source_format,
+            source_sampling_rate=self.clip.sampling_rate,
+            source_channels=self.clip.channels,
+            bitrate_kbps=rules.encoding.bitrate_for(self.rate_hz),
+            copied=False,
+            source_path=self.source_path,
+            repaired=self.clip.repaired,
+            level=self._watch.level,
+            quality=quality,
+        )
+
+
 def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool, rules: ClipRules) -> Mp3:
-    rate_hz = rules.encoding.rate_for(clip.sampling_rate)
-    watch = LevelWatch(clip.blocks, clip.source_format)
-    blocks = iter(watch)
-    if rate_hz != clip.sampling_rate:
-        blocks = resample(blocks, clip.sampling_rate, rate_hz)
-    meter = Meter(rate_hz) if rules.measure != "false" else None
-    if meter is not None:
-        blocks = meter.watch(blocks)
+    sound = Sound.of(clip, source_path, rules)
+    meter = Meter(sound.rate_hz) if rules.measure != "false" else None
+    blocks = sound.blocks if meter is None else meter.watch(sound.blocks)
     body = new_spool()
-    head, num_samples = encode_mp3(blocks, rate_hz, body, rules.encoding)
-    info = AudioInfo(
-        sampling_rate=rate_hz,
-        num_samples=num_samples,
-        source_format=clip.source_format,
-        source_sampling_rate=clip.sampling_rate,
-        source_channels=clip.channels,
-        bitrate_kbps=rules.encoding.bitrate_for(rate_hz),
-        copied=False,
-        source_path=source_path,
-        repaired=clip.repaired,
-        level=watch.level,
-        quality=None if meter is None else meter.quality,
-    )
-    return Mp3(info, head, body)
+    head, num_samples = encode_mp3(blocks, sound.rate_hz, body, rules.encoding)
+    quality = None if meter is None else meter.quality
+    return Mp3(sound.info(num_samples, rules, quality), head, body)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any, Final, Literal, TypeAlias
 
 from hugflow.late_dataclass import dataclass
@@ -31,11 +32,12 @@ class Quality:
     script: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The figures by name, in order; `asdict` takes ten times as long."""
-        return {name: getattr(self, name) for name in NAMES}
+        """The figures by name, in order; `asdict` takes nine times as long."""
+        return dict(zip(NAMES, _VALUES(self), strict=True))
 
 
 NAMES: Final = tuple(field.name for field in fields(Quality))
+_VALUES: Final = attrgetter(*NAMES)
 _NUMBERS: Final = (float, int)
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "peak_dbfs": (*_NUMBERS, type(None)),

@@ -99,12 +99,10 @@ def _texts(
 
 
 def _clips(batch: pa.RecordBatch) -> list[RowClip]:
-    infos = batch.column("audio_info").to_pylist()
+    info = batch.column("audio_info")
+    facts = ("path", "sampling_rate", "num_samples")
+    columns = [info.field(name).to_pylist() for name in facts]
     return [
-        RowClip(
-            info["path"].removeprefix("audio/").removesuffix(".mp3"),
-            info["sampling_rate"],
-            info["num_samples"],
-        )
-        for info in infos
+        RowClip(path.removeprefix("audio/").removesuffix(".mp3"), rate_hz, num_samples)
+        for path, rate_hz, num_samples in zip(*columns, strict=True)
     ]

@@ -55,6 +55,14 @@ def may_be_path(type_: pa.DataType) -> bool:
     return is_text(type_) or (pa.types.is_struct(type_) and type_.get_field_index("path") >= 0)
 
 
+def may_be_bytes(type_: pa.DataType) -> bool:
+    """Whether a value of this type may hold the bytes of a file."""
+    if is_list(type_):
+        return may_be_bytes(type_.value_type)
+    is_struct = pa.types.is_struct(type_) and type_.get_field_index("bytes") >= 0
+    return is_struct or is_binary(type_) or isinstance(type_, ClipType)
+
+
 def path_of(scalar: pa.Scalar) -> str | None:
     """The path of an audio value that holds only a path; None for any other value."""
     if not scalar.is_valid or failure_of(scalar) is not None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
+from hugflow.audio.quality import Quality
 from hugflow.ledger.journal import RowMade
 
 # Unicode's names of characters begin with that of the script, except for these.
@@ -26,7 +27,8 @@ def with_text_quality(row: RowMade, text: Any) -> RowMade:
     if isinstance(text, str):
         speed = round(len(text) / audio.duration, 2) if audio.duration else None
         script = find_script(text)
-    quality = replace(audio.quality, chars_per_second=speed, script=script)
+    of_text = {"chars_per_second": speed, "script": script}
+    quality = Quality(**audio.quality.to_json() | of_text)
     return replace(row, audio=replace(audio, quality=quality))
 
 

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.clip import ClipRules
 from hugflow.audio.convert import make_mp3
 from hugflow.audio.isolated import IsolatedConverter
 from hugflow.audio.spool import Stopped
 from hugflow.errors import HugflowError
 from hugflow.workers.by_module import open_workers
-from hugflow.workers.pool import WorkerDied
+from hugflow.workers.pool import WorkerDied, WorkerFailed
 from tests.audio.clips import tone, write, write_bare_mp3
 from tests.crash.codec import crashing_codec, marked_clip
 
@@ -159,6 +160,59 @@ def test_clips_at_work_beside_a_crash_are_made(
     with ThreadPoolExecutor(3) as threads:
         made = list(threads.map(make, clips))
     assert made == ["wav", "codec_crashed", "wav", "codec_crashed", "wav", "wav"]
+
+
+def test_short_clips_are_made_together_and_the_others_are_left(converter: IsolatedConverter):
+    long = write(np.random.default_rng(1).uniform(-1, 1, 100_000))
+    values = [WAV, {"bytes": STEREO_MP3, "path": "b"}, long, MP3, b"no sound", None, {"path": "c"}]
+    made = converter.make_together(values)
+    assert [mp3 is not None for mp3 in made] == [True, True, False, True, False, False, False]
+    for value, mp3 in zip(values, made, strict=True):
+        if mp3 is not None:
+            expected = make_mp3(value, copy_mp3=True)
+            assert (mp3.info, mp3.data) == (expected.info, expected.data)
+
+
+def test_mp3s_that_are_copied_together_need_no_process(converter: IsolatedConverter):
+    before = children()
+    assert [mp3 and mp3.info.copied for mp3 in converter.make_together([MP3, MP3])] == [True] * 2
+    assert children() == before
+
+
+def test_clips_that_are_copied_and_measured_are_asked_for_one_by_one():
+    with open_workers() as workers:
+        converter = IsolatedConverter(workers, copy_mp3=True, rules=ClipRules(measure="all"))
+        assert converter.make_together([MP3, WAV]) == [None, None]
+
+
+def test_a_crash_among_clips_that_are_made_together_is_blamed_on_its_own_alone(
+    converter: IsolatedConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in crashing_codec(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    clips = [WAV, marked_clip(), WAV]
+    assert converter.make_together(clips) == [None] * 3
+    for clip in (WAV, WAV):
+        converter(clip).close()
+    with pytest.raises(AudioBad, match="SIGSEGV") as crashed:
+        converter(clips[1])
+    assert crashed.value.code == "codec_crashed"
+
+
+def test_an_error_of_the_disk_or_of_the_code_leaves_all_clips_to_be_asked_for_alone(
+    converter: IsolatedConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "sitecustomize.py").write_text(FULL_DISK, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert converter.make_together([WAV, WAV]) == [None, None]
+    with open_workers() as workers:
+        (tmp_path / "sitecustomize.py").write_text(
+            FULL_DISK.replace("OSError", "KeyError"), "utf-8"
+        )
+        other = IsolatedConverter(workers, copy_mp3=True)
+        assert other.make_together([WAV, WAV]) == [None, None]
+        with pytest.raises(WorkerFailed):
+            other(WAV)
 
 
 def test_a_disk_that_is_full_there_is_full_here(

@@ -1,15 +1,16 @@
 """The row path: fetched shard -> MP3 and JSON files, a batch at a time.
 
-Each of some threads makes one row at a time: a child process encodes its clip, the thread writes
-temporary files. Then a batch is committed: MP3s are synced and renamed, then JSONs, then the
-journal is written. Encoding continues meanwhile. A kill costs only the rows that are not committed.
+Each of some threads makes one row at a time, or a few whose clips are short: a child process
+encodes the clips, the thread writes temporary files. Then a batch is committed: MP3s are synced and
+renamed, then JSONs, then the journal is written. Encoding continues meanwhile. A kill costs only the
+rows that are not committed.
 
 A clip that crashes a codec costs its own row (`hugflow.audio.isolated`).
 """
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import field, replace
@@ -26,8 +27,7 @@ from hugflow.audio.mp3 import Mp3
 from hugflow.errors import HugflowError
 from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Clip, Journal, Outcome, RowFailed, RowMade
-from hugflow.native_talk import doing
-from hugflow.rows.audio import audio_value, may_be_path, path_of
+from hugflow.rows.audio import may_be_path, path_of
 from hugflow.rows.record import NOT_TEXT, column_values, render_row
 from hugflow.rows.text import text_values
 from hugflow.rows.text_quality import with_text_quality
@@ -37,7 +37,7 @@ from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.read import read_rows
 from hugflow.shards.stems import FILENAME_COLUMN, row_stem, to_filenames
 from hugflow.stages.build.build import Build
-from hugflow.stages.making.clip_notes import ClipNotes
+from hugflow.stages.making.convert_rows import RowConverter, put_together
 from hugflow.stages.making.quota import Quota
 from hugflow.stages.making.repository_clips import RepositoryFiles
 from hugflow.store.atomic import StagedFile, commit, discard, disk_errors, write_temporary
@@ -47,7 +47,7 @@ from hugflow.workers.pool import WorkerPool
 BATCH_ROWS = 64
 BATCH_BYTES = 32 << 20
 BATCH_SECONDS = 2.0
-ROWS_AHEAD_PER_WORKER = 4
+PIECES_AHEAD_PER_WORKER = 4
 AHEAD_BYTES = 64 << 20
 
 
@@ -98,9 +98,9 @@ def make_rows(
             stop,
             build.clip_rules,
         )
-        convert = _Convert(isolated, shard.label)
+        convert = RowConverter(isolated, shard.label)
         places = _RowPlaces(build.folder.root, build.folder.json, build.tree)
-        ahead: deque[Future[_Row]] = deque()
+        ahead: deque[Future[list[_Row]]] = deque()
         try:
             for rows, batch in read_rows(
                 raw_files, shard, is_wanted=lambda rows: any(row in needs for row in rows)
@@ -110,12 +110,15 @@ def make_rows(
                     batch.nbytes // len(rows),
                 )
                 wanted = [(at, row) for at, row in enumerate(rows) if row in needs]
-                files.look_up(columns.paths([at for at, row in wanted if needs[row].mp3]))
-                for at, row in wanted:
+                paths = columns.paths([at for at, row in wanted if needs[row].mp3])
+                files.look_up(paths)
+                # Clips that are separate files are fetched as many at once as there are threads.
+                types = () if paths else tuple(column.type for column in columns.audio)
+                for piece in put_together(wanted, types, row_bytes, threads):
                     ahead.append(
-                        pool.submit(_make_row, build, places, convert, row, needs[row], columns, at)
+                        pool.submit(_make_piece, build, places, convert, piece, needs, columns)
                     )
-                    while len(ahead) > rows_ahead(threads, row_bytes):
+                    while len(ahead) > rows_ahead(threads, row_bytes * len(piece)):
                         batches.add(ahead.popleft().result())
             while ahead:
                 batches.add(ahead.popleft().result())
@@ -133,9 +136,10 @@ def _has_names(plan: Plan) -> bool:
     return is_named and plan.numbering == "through"
 
 
-def rows_ahead(workers: int, row_bytes: int) -> int:
-    """The number of rows in flight: enough to keep the workers busy, fewer if rows are large."""
-    return min(workers * ROWS_AHEAD_PER_WORKER, max(workers - 1, AHEAD_BYTES // max(row_bytes, 1)))
+def rows_ahead(workers: int, piece_bytes: int) -> int:
+    """The number of pieces in flight: enough to keep the workers busy, fewer if pieces are large."""
+    most = AHEAD_BYTES // max(piece_bytes, 1)
+    return min(workers * PIECES_AHEAD_PER_WORKER, max(workers - 1, most))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,21 +149,6 @@ class _Row:
     outcome: Outcome
     written: tuple[StagedFile, ...] = ()
     outdated: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Convert:
-    """Makes a row's MP3, and notes what is to be said of it. label: the shard's."""
-
-    isolated: IsolatedConverter
-    label: str
-    notes: ClipNotes = field(default_factory=ClipNotes)
-
-    def __call__(self, row: int, audio: pa.Scalar) -> Mp3:
-        with doing(f"row {row} of {self.label}"):
-            mp3 = self.isolated(audio_value(audio))
-        self.notes.add(row, mp3.info)
-        return mp3
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,16 +192,43 @@ class _RowPlaces:
     tree: str
 
 
+def _make_piece(
+    build: Build,
+    places: _RowPlaces,
+    convert: RowConverter,
+    piece: Sequence[tuple[int, int]],
+    needs: Mapping[int, Needs],
+    columns: _Columns,
+) -> list[_Row]:
+    """Encode some rows and write their temporary files; runs in a worker thread.
+
+    piece: of each row, its position in the columns and its number.
+    """
+    without_mp3 = [(at, row) for at, row in piece if needs[row].mp3]
+    clips = [[audio[at] for at, _ in without_mp3] for audio in columns.audio]
+    made = convert.make_together([row for _, row in without_mp3], clips)
+    rows: list[_Row] = []
+    try:
+        for at, row in piece:
+            mp3s = [made.get((row, place)) for place in range(len(clips))]
+            rows.append(_make_row(build, places, convert, row, needs[row], columns, at, mp3s))
+    except BaseException:
+        _discard_all(rows)
+        raise
+    return rows
+
+
 def _make_row(
     build: Build,
     places: _RowPlaces,
-    convert: _Convert,
+    convert: RowConverter,
     row: int,
     needs: Needs,
     columns: _Columns,
     position: int,
+    made_mp3s: Sequence[Mp3 | None],
 ) -> _Row:
-    """Encode one row and write its temporary files; runs in a worker thread."""
+    """Encode one row and write its temporary files. made_mp3s: by audio column, what is made."""
     filename = columns.filenames[position] if columns.filenames is not None else None
     stem = row_stem(row, filename, build.plan.stem_suffixes)
     values = {name: column[position] for name, column in columns.values.items()}
@@ -228,11 +244,12 @@ def _make_row(
         if columns.audio and (needs.mp3 or made is None or made.audio is None):
             json_bytes = made.json_bytes if made is not None else None
             clips: list[Clip] = []
-            for name, audio in zip(build.mp3_paths(stem), columns.audio, strict=True):
+            names = build.mp3_paths(stem)
+            for name, audio, made_mp3 in zip(names, columns.audio, made_mp3s, strict=True):
                 try:
                     path = places.root / name
                     # A long MP3 is held in a file on the same disk.
-                    with disk_errors(path), convert(row, audio[position]) as mp3:
+                    with disk_errors(path), convert(row, audio[position], made_mp3) as mp3:
                         written.append(write_temporary(path, mp3.pieces()))
                 except AudioBad as bad:
                     discard(written)
@@ -267,13 +284,18 @@ def _files_of(build: Build, made: RowMade) -> tuple[Path, ...]:
     return (build.folder.json / f"{made.row}.json", *mp3s)
 
 
-def _abandon(ahead: deque["Future[_Row]"]) -> None:
+def _abandon(ahead: deque["Future[list[_Row]]"]) -> None:
     """Drop rows that were begun and will not be committed."""
     for future in ahead:
         future.cancel()
     for future in ahead:
         if not future.cancelled() and future.exception() is None:
-            discard(future.result().written)
+            _discard_all(future.result())
+
+
+def _discard_all(rows: Iterable[_Row]) -> None:
+    for row in rows:
+        discard(row.written)
 
 
 @dataclass(slots=True)
@@ -306,10 +328,18 @@ class _Batches:
             self._wait()
         finally:
             self.committer.shutdown()
-            for row in self.rows:
-                discard(row.written)
+            _discard_all(self.rows)
 
-    def add(self, row: _Row) -> None:
+    def add(self, rows: Iterable[_Row]) -> None:
+        left = iter(rows)
+        try:
+            for row in left:
+                self._add(row)
+        except BaseException:
+            _discard_all(left)
+            raise
+
+    def _add(self, row: _Row) -> None:
         size_bytes = sum(file.size_bytes for file in row.written)
         try:
             self.quota.take(size_bytes)

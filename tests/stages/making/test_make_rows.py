@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
+from hugflow.errors import DiskFull
+from hugflow.stages.build.options import Options
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import (
@@ -90,6 +93,18 @@ def test_repeated_names_get_their_row_number_and_none_is_lost(hub: LoopbackHub, 
     stems = [Path(rows[row]["audio_info"]["path"]).stem for row in sorted(rows)]
     assert stems == ["x", "X-1-1", "y", "x-3", "4", "passwd", "x-1"]
     assert len(list(build.folder.audio.iterdir())) == len(names)
+
+
+def test_a_quota_that_is_used_up_leaves_no_temporary_file(hub: LoopbackHub, open_for: OpenFor):
+    publish_speech(hub, "sync/quota", rows=12, shards=1, seconds=0.2, container="wav")
+    options = replace(Options(), workers=1, storage_quota_bytes=20_000)
+    build = open_for("sync/quota", options, mp3_source="reencode")
+    with pytest.raises(DiskFull):
+        sync_dataset(build)
+    made = sorted(path.name for path in build.folder.audio.iterdir())
+    assert made
+    assert len(made) < 12
+    assert not [name for name in made if name.endswith(".tmp")]
 
 
 def test_stereo_becomes_mono_of_the_same_length(hub: LoopbackHub, open_for: OpenFor):
