@@ -18,7 +18,12 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, ClassVar, TypeGuard
 
-from hugflow.errors import FlowConfigInvalid, FlowError
+from hugflow.errors import (
+    FlowConfigInvalid,
+    FlowError,
+    FlowModuleNotFound,
+    UntrustedFlowModule,
+)
 from hugflow.flows.config import Config, read_defaults, set_on_top
 from hugflow.flows.messages import Data, FlowFuture, FlowMessage, package
 from hugflow.nearest import nearest_name
@@ -161,6 +166,8 @@ def find_flow_class(dotted: str, what: str) -> type[Flow]:
     try:
         loaded = import_module(module) if module else None
         found = getattr(loaded, name, None)
+    except (UntrustedFlowModule, FlowModuleNotFound):
+        raise
     except ImportError as error:
         raise FlowConfigInvalid(
             f"{what}: {dotted} cannot be imported",

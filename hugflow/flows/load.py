@@ -1,8 +1,10 @@
 """Loading the class of a flow: the only place, apart from a person's own import, that runs its code."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.abc import MetaPathFinder
 from pathlib import Path
+from types import ModuleType
 
 from hugflow.errors import FlowModuleNotFound
 from hugflow.flows.alias import install, make_importable
@@ -35,9 +37,9 @@ def load_flow(dotted: str, places: FlowPlaces, trust: Trust, cache: Path) -> Loa
     cache: a folder of the caller's own for compiled files; those that lie beside the sources are not
     covered by any digest, and are not used. From here on this process fetches no modules.
 
-    Raises UntrustedFlowModule before a line of a synced module has run, and for one that was synced
-    again since this process loaded it; FlowModuleNotFound for one that is not synced, and
-    FlowConfigInvalid for what is no flow.
+    Raises UntrustedFlowModule before a line of a synced module has run, whoever imports it, and for
+    one that was synced again since this process loaded it; FlowModuleNotFound for one that is not
+    synced, and FlowConfigInvalid for what is no flow.
     """
     sys.pycache_prefix = str(cache)
     refuse_fetching()
@@ -45,10 +47,47 @@ def load_flow(dotted: str, places: FlowPlaces, trust: Trust, cache: Path) -> Loa
     if dotted.startswith(f"{PACKAGE}."):
         closure = check_trust(places, [find_module(dotted, places)], trust)
         _refuse_mixing(places, closure)
-        install()
+    # `flow_modules` installs it, too, and would put it before the guard.
+    install()
     make_importable(places.root, ())
+    _guard_imports(places, trust, closure)
     flow_class = find_flow_class(dotted, dotted)
     return LoadedFlow(flow_class, {**closure, **check_subflows(flow_class, places, trust)})
+
+
+def _guard_imports(places: FlowPlaces, trust: Trust, closure: Mapping[ModuleId, Synced]) -> None:
+    """From here on, let this process import only synced modules that may run."""
+    sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, _TrustedImports)]
+    sys.meta_path.insert(0, _TrustedImports(places, trust, closure))
+
+
+class _TrustedImports(MetaPathFinder):
+    """Refuses a module that may not run, also where code that may run imports it unasked."""
+
+    def __init__(
+        self, places: FlowPlaces, trust: Trust, closure: Mapping[ModuleId, Synced]
+    ) -> None:
+        """closure: modules that were looked at already."""
+        self._places, self._trust = places, trust
+        self._checked = {module.package for module in closure}
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> None:
+        """Find nothing; raises UntrustedFlowModule."""
+        if fullname.count(".") != 2 or not fullname.startswith(f"{PACKAGE}."):
+            return
+        if fullname in self._checked:
+            return
+        try:
+            module = find_module(fullname, self._places)
+        except FlowModuleNotFound:
+            if self._places.root.joinpath(*fullname.split(".")).exists():
+                raise
+            # Python says that there is none.
+            return
+        checked = check_trust(self._places, [module], self._trust)
+        self._checked |= {each.package for each in checked}
 
 
 def check_subflows(

@@ -114,6 +114,44 @@ def test_a_subflow_of_a_project_s_own_composite_is_not_run_before_its_module_is_
     assert load(root, "own_flows.Own", WRITER).stdout == "written\n"
 
 
+IMPORTER = """
+from hugflow.flows import Flow
+%sfrom flow_modules.acme.Writer import W
+
+class Own(Flow):
+    def run(self, data):
+        from flow_modules.acme.Writer import W
+        return {"answer": W().run(data)}
+"""
+
+
+@pytest.mark.parametrize("when", ["", "# "], ids=["as it is loaded", "as it runs"])
+def test_a_module_that_may_not_run_is_not_imported_by_code_that_may(
+    module_hub: LoopbackHub, root: Path, sync: Sync, marker: Path, when: str
+):
+    code = IMPORTER % when
+    (root / "own_flows.py").write_text(code)
+    publish(module_hub, "acme/Importer", {"__init__.py": code})
+    sync("acme/Importer")
+    for dotted, allowed in (
+        ("own_flows.Own", ()),
+        ("flow_modules.acme.Importer.Own", ("acme/Importer",)),
+    ):
+        refused = load(root, dotted, *allowed)
+        assert "UntrustedFlowModule: acme/Writer is not on the allow list" in refused.stderr
+        assert not marker.exists()
+        assert load(root, dotted, WRITER, *allowed).stdout == "written\n", dotted
+        marker.unlink()
+
+
+def test_a_module_that_is_not_there_is_no_import_for_python(root: Path, sync: Sync):
+    code = "try:\n    import flow_modules.acme.Gone\nexcept ImportError:\n    word = 'none'\n"
+    code += "from hugflow.flows import Flow\nclass Own(Flow):\n"
+    (root / "own_flows.py").write_text(code + "    def run(self, data): return {'answer': word}\n")
+    sync()
+    assert load(root, "own_flows.Own").stdout == "none\n"
+
+
 @pytest.mark.slow
 def test_a_step_does_not_run_a_subflow_of_a_subflow_whose_module_is_not_allowed(
     root: Path, marker: Path
