@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -36,6 +36,9 @@ from hugflow.requests.read import (
 )
 from hugflow.requests.refused import collect_refused, find_refused
 from hugflow.settings import refuse_project_file
+
+if TYPE_CHECKING:
+    from hugflow.flows.trust import Trust
 
 EXIT_INVALID = RequestInvalid.exit_code
 
@@ -294,9 +297,20 @@ def _check_steps(checked: _Checked) -> _Checked:
         for step in find_unallowed(file.request.flows, trust)
     ]
     if root is not None:
+        warnings += _untrusted(root, adds, trust)
         warnings += _unknown_classes(root, adds)
     found = replace(checked.found, warnings=(*checked.found.warnings, *warnings))
     return replace(checked, found=found, problems=(*checked.problems, *problems))
+
+
+def _untrusted(root: Path, adds: Sequence[AddFile], trust: "Trust") -> Iterator[Problem]:
+    """A warning for each step whose module may not run, or asks for one that may not."""
+    from hugflow.flows.check_steps import find_untrusted
+    from hugflow.flows.places import FlowPlaces
+
+    for file in adds:
+        for step, error in find_untrusted(FlowPlaces(root), file.request.flows, trust):
+            yield _step_problem(file.path, step, error)
 
 
 def _unknown_classes(root: Path, adds: Sequence[AddFile]) -> Iterator[Problem]:

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from hugflow.errors import FlowModuleConflict, FlowModuleIdInvalid, HugflowError
 from hugflow.flows.names import is_commit, parse_module_id
+from hugflow.flows.places import FlowPlaces
+from hugflow.flows.records import read_lock
 from hugflow.flows.staging import ModuleSource
-from hugflow.flows.trust import Trust
+from hugflow.flows.trust import Trust, check_trust
 from hugflow.requests.collect import AddFile
 from hugflow.requests.flow_steps import FlowStep
 
@@ -61,6 +63,31 @@ def find_unallowed(steps: Sequence[FlowStep], trust: Trust) -> Iterator[FlowStep
         ]
         if not names:
             yield step
+
+
+def find_untrusted(
+    places: FlowPlaces, steps: Sequence[FlowStep], trust: Trust
+) -> Iterator[tuple[FlowStep, HugflowError]]:
+    """The steps whose synced module may not run, or asks for one that may not, each with its error.
+
+    Nothing is imported. Modules that are not synced at the step's revision are not judged, nor those
+    that `find_unallowed` names.
+    """
+    try:
+        locked = read_lock(places.lock_file)
+    except HugflowError:
+        return
+    unallowed = list(find_unallowed(steps, trust))
+    for step in steps:
+        if step.use is None or step in unallowed:
+            continue
+        try:
+            module = parse_module_id(step.use)
+            entry = locked.get(module)
+            if entry is not None and entry.synced.revision == step.revision:
+                check_trust(places, [module], trust)
+        except HugflowError as error:
+            yield step, error
 
 
 def find_unknown_to_hub(

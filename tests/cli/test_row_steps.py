@@ -92,6 +92,23 @@ def test_validate_tells_of_steps_that_will_not_run(
     assert not marker.exists()
 
 
+def test_validate_tells_of_a_module_that_a_module_asks_for_and_that_may_not_run(
+    project: Project, hub: LoopbackHub
+):
+    publish(hub, "rowsteps/Asked", {"__init__.py": ""})
+    code = "dependencies = [{'url': 'rowsteps/Asked'}]\nclass A: pass\n"
+    publish(hub, "rowsteps/Asks", {"__init__.py": code})
+    project.request("rowsteps/text", "flows:", "  - {name: a, use: rowsteps/Asks, flow: A}")
+    assert project.run("flows", "sync", "rowsteps/Asks").returncode == 0
+    (project.root / "hugflow.yaml").write_text('flows:\n  allow: ["rowsteps/Asks"]\n')
+    done = project.run("validate", "requests/add/request.yaml")
+    assert done.returncode == 0, done.stderr
+    what = "rowsteps/Asked, which rowsteps/Asks asks for, is not on the allow list"
+    assert f"flows: step 'a': {what}" in done.stderr
+    (project.root / "hugflow.yaml").write_text('flows:\n  allow: ["rowsteps/*"]\n')
+    assert "warning" not in project.run("validate", "requests/add/request.yaml").stderr
+
+
 def test_plan_and_validate_warn_of_a_class_that_is_not_in_its_file(
     project: Project, hub: LoopbackHub
 ):
