@@ -52,8 +52,7 @@ def refuse_overlaps(build: Build, index: Mapping[str, str]) -> None:
                 raise OverlapFound(
                     f"{build.name} overlaps with {other.name}: {words}; it is not published",
                     why=f"the request says no_overlap_with: {written}. {shown}",
-                    mend=f"`hugflow overlaps {other.name}` compares all; leave the rows out by "
-                    "`keep`, or change no_overlap_with",
+                    mend=f"leave the rows of {build.name} out by `keep`, or change no_overlap_with",
                 )
 
 
