@@ -13,7 +13,7 @@ import dagster as dg
 from hugflow.amounts import count
 from hugflow.clients.hub import Hub
 from hugflow.errors import HugflowError, Locked
-from hugflow.ledger.stages import FLOWS, asset_names
+from hugflow.ledger.stages import asset_names
 from hugflow.requests.catalog import Catalog
 from hugflow.requests.collect import AddFile, ParsedFiles, RemovalFile, RequestSet, parse_files
 from hugflow.requests.model import AddRequest, RemoveRequest
