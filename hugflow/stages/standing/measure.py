@@ -20,7 +20,7 @@ from hugflow.ledger.markers import Marker, read_marker
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.tree.exchange import read_standing
-from hugflow.stages.tree.flow_files import flows_folder, made_rows_folder
+from hugflow.stages.tree.flow_files import flows_folder, made_rows_folder, next_steps_folder
 from hugflow.stages.tree.manifest import KEEP, Manifest, read_manifest
 from hugflow.store.layout import DatasetFolder, DatasetState, Places
 
@@ -162,12 +162,16 @@ def _read_standing_plan(places: Places, name: str) -> Plan | None:
 
 
 def _measure_beside_rows(folder: DatasetFolder) -> Measured:
-    """The exports of a tree, such as its index and its card, its manifest and failures."""
+    """The exports of a tree, such as its index and its card, its manifest and failures.
+
+    And results of changed steps that are not published yet.
+    """
     of_steps = (flows_folder(folder), made_rows_folder(folder))
     parts = [part for part in (folder.root, *export_folders(folder), *of_steps) if part.is_dir()]
     found = _stat_each(path for part in parts for path in part.iterdir())
     sizes = [status.st_size for status in found if stat.S_ISREG(status.st_mode)]
-    return Measured(files=len(sizes), other_bytes=sum(sizes))
+    next_steps = _measure_files(next_steps_folder(folder))
+    return Measured(files=len(sizes), other_bytes=sum(sizes)) + next_steps
 
 
 def _measure_steps(folder: DatasetFolder) -> Measured:

@@ -36,6 +36,7 @@ from hugflow.stages.standing.measure import measure_storage
 from hugflow.stages.standing.status import read_status
 from hugflow.stages.sync import Synced, sync_dataset
 from hugflow.stages.telling.tracker import Tracker
+from hugflow.stages.tree.flow_files import next_steps_folder
 from hugflow.store.digest import file_sha256
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
@@ -595,11 +596,14 @@ def test_results_of_a_changed_step_take_the_place_of_published_ones_when_they_ar
 ):
     fails = {"name": "fails", "flow": "my_flows.Fails", "rows": {"in": ["row"], "out": ["ok"]}}
     opened([UPPER, changed(fails, at=[])])
-    before = of_steps(places)
+    before, bytes_before = of_steps(places), measure_storage(places)
     for _ in range(2):
         with pytest.raises(TooManyBadRows) as refused:
             opened([UPPER, changed(fails, at=[3])], max_bad_rows=0)
         assert "flows/.next/errors.jsonl names them" in refused.value.why
+        held = next_steps_folder(places.dataset(NAME))
+        more = sum(path.stat().st_size for path in held.rglob("*") if path.is_file())
+        assert measure_storage(places) == bytes_before + more > bytes_before
         assert of_steps(places) == before
         assert list(verify_dataset(places, NAME)) == []
         origin = explain(places, f"{NAME}#3", {}, tmp_path)
