@@ -72,12 +72,20 @@ class ExactMembers:
         self._members = members
 
     def keep(self, member: str, lines: list[int], words: Sequence[str | None]) -> list[int]:
-        """The lines that may mean a member; not those whose word is another one's very name."""
-        return [line for line in lines if not self._is_of_another(words[line] or "", member)]
+        """The lines that may mean a member; not those whose word is another one's very name.
 
-    def _is_of_another(self, word: str, member: str) -> bool:
+        lines: those whose word has the member's name, with its ending or without.
+        """
+        name = member.rpartition("/")[2]
+        return [
+            line
+            for line in lines
+            if (word := words[line] or "").endswith(name) or not self._is_of_another(word, name)
+        ]
+
+    def _is_of_another(self, word: str, member_name: str) -> bool:
         name, stem = name_keys(word)
-        if name in (stem, PurePosixPath(member).name):
+        if name in (stem, member_name):
             return False
         ends = ["/".join(each) for each in _ends(_parts(word))]
         return ends[0] in self._by_end or not self._paths.isdisjoint(ends)

@@ -308,10 +308,10 @@ def _members(
                 if not is_inner(member):
                     left_out.add("match no pattern of the source", member)
                     continue
-                meant, lines = (
-                    exact.keep(member, found, words)
-                    for found in clip_lines(member, words, word_lines, archive, is_by_archive)
-                )
+                meant, lines = clip_lines(member, words, word_lines, archive, is_by_archive)
+                kept = exact.keep(member, meant, words)
+                if len(kept) < len(meant):
+                    meant, lines = kept, exact.keep(member, lines, words)
                 if not meant:
                     left_out.add("are in no row of the tables", member)
                 elif not lines:
