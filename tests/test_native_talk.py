@@ -5,10 +5,12 @@ import os
 import re
 import sys
 import time
+from collections import deque
 
 import pyarrow as pa
 import pytest
 
+from hugflow import native_talk
 from hugflow.native_talk import MOST_LINES, doing, native_talk_in_log
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.tables import write_parquet
@@ -21,8 +23,12 @@ def write_like_c(text: str) -> None:
 
 
 def test_a_line_is_logged_with_what_the_threads_were_doing(
-    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    # Rows of another test may just have ended.
+    monkeypatch.setattr(native_talk, "_ended", deque())
     with caplog.at_level(logging.INFO), native_talk_in_log():
         with doing("row 5 of data/a.parquet"):
             write_like_c("[src/libmpg123] error\n")
