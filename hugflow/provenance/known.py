@@ -23,6 +23,7 @@ from hugflow.stages.tree.flow_files import (
     errors_file,
     left_out_file,
     made_index_file,
+    next_errors_file,
     read_left_out,
     row_file,
     step_kept,
@@ -107,7 +108,7 @@ class KnownDataset:
             case ("flows", step, name) if step in self._step_names and _JSON_NAME.fullmatch(name):
                 return replace(self.explain_row(int(path.stem), path), kind=f"row of step {step}")
             case ("flows", *rest) if self._step_names and (
-                path in (errors_file(self.folder), left_out_file(self.folder))
+                path in self._lists_of_steps
                 or (len(rest) < 2 and self._step_names.issuperset(rest))
             ):
                 return self.explain_dataset(path, below.as_posix())
@@ -128,6 +129,11 @@ class KnownDataset:
     def _step_names(self) -> frozenset[str]:
         flows = self.manifest.flows if self.manifest is not None else None
         return frozenset(step.name for step in flows.steps) if flows is not None else frozenset()
+
+    @property
+    def _lists_of_steps(self) -> tuple[Path, ...]:
+        folder = self.folder
+        return errors_file(folder), next_errors_file(folder), left_out_file(folder)
 
     @property
     def _mp3_folders(self) -> tuple[Path, ...]:

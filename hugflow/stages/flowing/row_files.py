@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hugflow.errors import StateUnreadable
-from hugflow.stages.tree.flow_files import DROPPED
+from hugflow.stages.tree.flow_files import DROPPED, result_file
 from hugflow.store.atomic import TEMPORARY_SUFFIX, disk_errors, read_file, sync_folder
 from hugflow.store.sync_disk import WatchedDisk
 
@@ -48,11 +48,6 @@ def write_rows(
             os.rename(_temporary(begin, row), f"{begin}{row}.json")  # noqa: PTH104  # as above
     sync_folder(place)
     return sizes
-
-
-def result_file(place: Path, row: int) -> Path:
-    """A step's result for a row. place: the folder of its results."""
-    return place / f"{row}.json"
 
 
 def read_out(place: Path, row: int) -> dict[str, Any]:

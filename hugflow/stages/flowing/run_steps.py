@@ -18,11 +18,11 @@ from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded
 from hugflow.stages.flowing.resolved import ResolvedStep, find_flow_places
-from hugflow.stages.flowing.row_files import result_file, write_rows
+from hugflow.stages.flowing.row_files import write_rows
 from hugflow.stages.flowing.row_inputs import read_inputs, refuse_steps
 from hugflow.stages.flowing.step_journal import Kind, RowFlowed, StepJournal, read_step_journal
 from hugflow.stages.flowing.step_places import find_step_places, prepare_step_places
-from hugflow.stages.tree.flow_files import made_index_file
+from hugflow.stages.tree.flow_files import made_index_file, result_file
 
 # What runs flows is imported only for steps.
 if TYPE_CHECKING:

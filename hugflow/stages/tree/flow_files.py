@@ -40,9 +40,14 @@ def next_steps_folder(folder: DatasetFolder) -> Path:
     return flows_folder(folder) / NEXT
 
 
+def result_file(place: Path, row: int) -> Path:
+    """A step's result for a row. place: the folder of its results."""
+    return place / f"{row}.json"
+
+
 def row_file(folder: DatasetFolder, step: str, row: int) -> Path:
-    """One step's result for one row."""
-    return step_folder(folder, step) / f"{row}.json"
+    """One step's result for one row, as it is published."""
+    return result_file(step_folder(folder, step), row)
 
 
 def errors_file(folder: DatasetFolder) -> Path:

@@ -602,6 +602,8 @@ def test_results_of_a_changed_step_take_the_place_of_published_ones_when_they_ar
             opened([UPPER, changed(fails, at=[3])], max_bad_rows=0)
         assert "flows/.next/errors.jsonl names them" in refused.value.why
         held = next_steps_folder(places.dataset(NAME))
+        told = explain(places, str(held / "errors.jsonl"), {}, tmp_path)
+        assert told.kind == "flows/.next/errors.jsonl"
         more = sum(path.stat().st_size for path in held.rglob("*") if path.is_file())
         assert measure_storage(places) == bytes_before + more > bytes_before
         assert of_steps(places) == before
