@@ -13,7 +13,6 @@ snr        power of the whole clip without its noise, over the power of the nois
 bandwidth  highest frequency within BANDWIDTH_DB of the strongest one, and above the noise of 16 bits
 """
 
-import hashlib
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -23,6 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from xxhash import xxh3_128
 
 from hugflow.audio.mono import FULL_SCALE, Samples, to_mono_pcm16
 from hugflow.audio.quality import Quality
@@ -35,7 +35,6 @@ LOWEST_SNR: Final = -10.0
 BANDWIDTH_DB: Final = -50.0
 
 _NO_PCM: Final[Pcm] = np.empty(0, np.int16)
-_NO_HASH: Final = hashlib.sha256()
 _LITTLE_ENDIAN: Final = np.dtype("<i2")
 # Power of rounding to whole numbers: no noise of 16 bits is lower.
 _ROUNDING: Final = 1 / 12
@@ -82,7 +81,7 @@ class Meter:
         """Measure nothing yet. sampling_rate: Hz."""
         self._rate = sampling_rate
         self._frame = 1 << round(math.log2(sampling_rate / _BIN_HZ))
-        self._hash = _NO_HASH.copy()
+        self._hash = xxh3_128()
         self._samples = self._clipped = self._frames = self._silent = 0
         self._high = self._low = 0
         self._energy = self._sum = 0.0
@@ -154,7 +153,7 @@ class Meter:
             snr=snr,
             bandwidth_hz=bandwidth_hz,
             dc_offset=round(mean / FULL_SCALE, 6) + 0.0,
-            pcm=self._hash.hexdigest()[:32],
+            pcm=self._hash.hexdigest(),
         )
 
     def _add_frames(self, frames: Reals) -> None:
