@@ -1,14 +1,23 @@
-"""What measuring costs: `python bench/quality.py [--quick]`.
+"""What measuring costs: `python bench/quality.py [--quick | --runs]`.
 
 The same clips are made with MEASURE off and on, by turns, so that a busy machine is unfair to both
-alike. The limit is 1.05. CPU seconds of this process, the best of several rounds. Short clips are
-also made together, as a dataset's are.
+alike. The limit is 1.05. CPU seconds of this process, for each clip the best of several rounds.
+Short clips are also made together, as a dataset's are.
+
+--runs: whole runs of `hugflow local-sync` in pairs, MEASURE off and on, of a whole process tree,
+less the same with one clip. The ratio is the median of the pairs'.
 """
 
 import argparse
+import logging
+import random
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
 from typing import TypeVar
 
+from compare import Bench
 from encode import CASES, best_cpu_seconds, make_clip
 
 from hugflow.audio.clip import DEFAULT_RULES, ClipRules
@@ -17,9 +26,11 @@ from hugflow.audio.isolated import SHORT_BYTES
 from hugflow.audio.together import make_together
 from hugflow.audio.value import EncodedAudio
 from hugflow.stages.making.convert_rows import MOST_TOGETHER
+from hugflow.testing.hub import LoopbackHub
 
 LIMIT = 1.05
 MEASURED = ClipRules(measure="all")
+PAIRS = 9
 
 T = TypeVar("T")
 
@@ -28,7 +39,41 @@ def main() -> None:
     """Measure every case and print one line for each."""
     parser = argparse.ArgumentParser(description="Compare making MP3s with measuring them too.")
     parser.add_argument("--quick", action="store_true", help="a tenth of the clips")
-    quick = parser.parse_args().quick
+    parser.add_argument("--runs", action="store_true", help="whole runs")
+    asked = parser.parse_args()
+    # It tells that a client closed a connection early, as ours does.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    if asked.runs:
+        compare_runs()
+    else:
+        compare_clips(quick=asked.quick)
+
+
+def compare_runs() -> None:
+    """Print a line for each kind of clips: whole runs in pairs."""
+    print(f"{'clips':34} {'ratio':>6} {'limit':>6}  of {PAIRS} pairs of runs")
+    with tempfile.TemporaryDirectory() as folder, LoopbackHub() as hub:
+        for case in CASES:
+            bench = Bench(hub, Path(folder), case)
+
+            def run(measure: str, count: int, bench: Bench = bench) -> float:
+                return bench.hugflow(count, "reencode", measure)[0].cpu_s
+
+            empty = {way: min(run(way, 1) for _ in range(3)) for way in ("false", "true")}
+            ratios = []
+            for _ in range(PAIRS):
+                ways = random.sample([*empty], 2)
+                taken = {way: run(way, bench.count) - empty[way] for way in ways}
+                ratios.append(taken["true"] / taken["false"])
+            ratio = median(ratios)
+            verdict = "" if ratio <= LIMIT else "  too slow"
+            spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
+            name = f"{bench.count - 1} x {case.name}"
+            print(f"{name:34} {ratio:6.3f} {LIMIT:6.2f}  {spread}{verdict}", flush=True)
+
+
+def compare_clips(*, quick: bool) -> None:
+    """Print a line for each kind of clips: made in this process."""
     print(f"{'clips':34} {'off':>8} {'on':>8} {'ratio':>6} {'limit':>6}")
     for case in CASES:
         count = max(4, case.count // 10) if quick else case.count // 4

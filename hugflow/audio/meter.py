@@ -40,6 +40,8 @@ _LITTLE_ENDIAN: Final = np.dtype("<i2")
 _ROUNDING: Final = 1 / 12
 _SILENT_POWER: Final = FULL_SCALE**2 * 10 ** (SILENT_DBFS / 10)
 _LOUDEST: Final = FULL_SCALE - 1
+# Samples: half a megabyte.
+_HELD: Final = 1 << 18
 # A frame has this many samples per 23 Hz, rounded to a power of two.
 _BIN_HZ: Final = 23
 _MOST_FRAMES: Final = 256
@@ -88,32 +90,39 @@ class Meter:
         self._rest = _NO_PCM
         # Of every so many frames: its samples, their energy, their sum.
         self._stride = 1
-        self._kept: list[Reals] = []
+        self._kept: list[Pcm] = []
         self._energies: list[float] = []
         self._sums: list[float] = []
-        self._first: list[Reals] = []
+        self._first: list[Pcm] = []
         self._found: Quality | None = None
 
     def watch(self, blocks: Iterable[Samples]) -> Iterator[Pcm]:
         """The blocks, mixed down to one channel of 16 bits, shape (frames, 1).
 
-        The last one is given when all is measured: if an encoder ran in between, measuring a short
-        clip would take a quarter longer.
+        About `_HELD` samples are measured before the first of them is given, and the last ones when
+        all is measured: the less an encoder runs in between, the less time it takes.
         """
-        before: Pcm | None = None
+        held: list[Pcm] = []
         for block in blocks:
-            pcm = to_mono_pcm16(block)
-            self.add(pcm)
-            if before is not None:
-                yield before[:, None]
-            # A decoder may write its next block over this one.
-            before = pcm.copy()
+            if sum(map(len, held)) >= _HELD:
+                yield from self._measured(held)
+                held = []
+            held.append(own_pcm(block))
+        last = self._measured(held)
         self._found = self._measure()
-        if before is not None:
-            yield before[:, None]
+        yield from last
+
+    def _measured(self, held: list[Pcm]) -> list[Pcm]:
+        """As blocks, once they are measured."""
+        for pcm in held:
+            self.add(pcm)
+        return [pcm[:, None] for pcm in held]
 
     def add(self, pcm: Pcm) -> None:
-        """Take the next samples, shape (frames,); how a clip is cut does not change its figures."""
+        """Take the next samples, shape (frames,); how a clip is cut does not change its figures.
+
+        They are not copied: what is in them must not change while this clip is measured.
+        """
         if not len(pcm):
             return
         self._found = None
@@ -127,8 +136,8 @@ class Meter:
             pcm = np.concatenate([self._rest, pcm])
         whole = len(pcm) // self._frame * self._frame
         if whole:
-            self._add_frames(pcm[:whole].reshape(-1, self._frame).astype(np.float32))
-        self._rest = pcm[whole:].copy()
+            self._add_frames(pcm[:whole].reshape(-1, self._frame))
+        self._rest = pcm[whole:]
 
     @property
     def quality(self) -> Quality:
@@ -138,10 +147,10 @@ class Meter:
         return self._found
 
     def _measure(self) -> Quality:
-        rest = self._rest[None].astype(np.float32)
+        energies, sums = _energies_and_sums(self._rest[None])
         samples = max(self._samples, 1)
-        power = (self._energy + _energies(rest)[0]) / samples
-        mean = (self._sum + _sums(rest)[0]) / samples
+        power = (self._energy + energies[0]) / samples
+        mean = (self._sum + sums[0]) / samples
         peak = max(self._high, -self._low)
         silent = self._silent if self._stride > 1 else self._count_silent(self._energies)
         snr, bandwidth_hz = self._read_spectra(power - mean**2) if peak else (None, 0)
@@ -156,8 +165,8 @@ class Meter:
             pcm=self._hash.hexdigest(),
         )
 
-    def _add_frames(self, frames: Reals) -> None:
-        energies, sums = _energies(frames), _sums(frames)
+    def _add_frames(self, frames: Pcm) -> None:
+        energies, sums = _energies_and_sums(frames)
         self._energy, self._sum = sum(energies, self._energy), sum(sums, self._sum)
         if self._frames < _LONG:
             self._first.append(frames[: _LONG - self._frames])
@@ -188,7 +197,7 @@ class Meter:
         limit = _SILENT_POWER * self._frame
         return len([energy for energy in energies if energy < limit])
 
-    def _take(self, indices: list[int]) -> Reals:
+    def _take(self, indices: list[int]) -> Pcm:
         """Some of the kept frames."""
         if len(self._kept) == 1:
             return self._kept[0].take(indices, 0)
@@ -201,7 +210,7 @@ class Meter:
         power: of the whole clip, as all power here without a constant offset.
         """
         if not self._kept:
-            padded = np.zeros((1, self._frame), np.float32)
+            padded = np.zeros((1, self._frame), np.int16)
             padded[0, : len(self._rest)] = self._rest
             return None, self._bandwidth(_spectra(padded))
         share = 1 / self._frame
@@ -251,14 +260,24 @@ class Meter:
         return round(edge * self._rate / self._frame)
 
 
-def _energies(frames: Reals) -> list[float]:
-    """The sum of squares of each frame. In C, by one thread: the same digits on every run."""
-    return _as_floats(np.vecdot(frames, frames))
+def own_pcm(block: Samples) -> Pcm:
+    """A decoder's block as `to_mono_pcm16` mixes it, but never in the memory of the block.
+
+    A decoder may write its next block over this one.
+    """
+    pcm = to_mono_pcm16(block)
+    return pcm.copy() if np.may_share_memory(pcm, block) else pcm
 
 
-def _sums(frames: Reals) -> list[float]:
-    """The sum of each frame; exact, but for long frames with an offset near full scale."""
-    return _as_floats(np.vecdot(frames, _ones(frames.shape[1])))
+def _energies_and_sums(frames: Pcm) -> tuple[list[float], list[float]]:
+    """The sum of squares and the sum of each frame.
+
+    In C, by one thread: the same digits on every run. Sums are exact, but for long frames with an
+    offset near full scale.
+    """
+    reals = frames.astype(np.float32)
+    ones = _ones(frames.shape[1])
+    return _as_floats(np.vecdot(reals, reals)), _as_floats(np.vecdot(reals, ones))
 
 
 def _as_floats(numbers: Reals) -> list[float]:
@@ -266,7 +285,7 @@ def _as_floats(numbers: Reals) -> list[float]:
     return floats
 
 
-def _spectra(frames: Reals) -> Reals:
+def _spectra(frames: Pcm) -> Reals:
     """The power of each frame by frequency, from _FIRST_BIN on."""
     count, frame = frames.shape
     found = np.empty((count, frame // 2 + 1), np.complex64)
@@ -301,17 +320,26 @@ def _untonal(spectra: Reals) -> float:
 
 def _between_tones(piece: Reals) -> float:
     """The power of the noise in a piece of sound: most of its bins hold no tone."""
-    window = _window(len(piece))
-    spectrum = _spectra(piece[None])[0]
-    groups = len(spectrum) // _LONG_GROUP_BINS
-    shape = groups, _LONG_GROUP_BINS
-    spectrum = spectrum[: groups * _LONG_GROUP_BINS]
+    bins, shares = _long_groups(len(piece))
+    spectrum = _spectra(piece[None])[0, : bins.size].reshape(bins.shape)
     # In this form, noise is about even in each group, whatever its colour.
-    bins = np.arange(_FIRST_BIN, _FIRST_BIN + len(spectrum), dtype=np.float32)
-    medians = np.sort((spectrum * bins).reshape(shape), axis=1)[:, _LONG_GROUP_BINS // 2]
-    powers = medians * np.reciprocal(bins).reshape(shape).mean(axis=1)
-    mean = float(powers.mean(dtype=np.float64)) / _MEDIAN
-    return mean / float(np.square(window).sum(dtype=np.float64))
+    spectrum *= bins
+    spectrum.sort()
+    return float(np.vecdot(spectrum[:, _LONG_GROUP_BINS // 2], shares))
+
+
+@cache
+def _long_groups(samples: int) -> tuple[Reals, Reals]:
+    """The numbers of the bins of such a piece by group; and what makes a group's median its power.
+
+    Their sum over the groups is the power of the piece.
+    """
+    groups = (samples // 2 + 1 - _FIRST_BIN) // _LONG_GROUP_BINS
+    end = _FIRST_BIN + groups * _LONG_GROUP_BINS
+    bins = np.arange(_FIRST_BIN, end, dtype=np.float64).reshape(groups, _LONG_GROUP_BINS)
+    energy = np.square(_window(samples)).sum(dtype=np.float64)
+    shares = np.reciprocal(bins).mean(axis=1) / (groups * _MEDIAN * energy)
+    return bins.astype(np.float32), shares
 
 
 @cache

@@ -16,7 +16,9 @@ class Quality:
 
     peak_dbfs, rms_dbfs: levels, where 0 is full scale; a full-scale sine has an RMS of -3.01.
     clipped, silence: shares of samples and of frames. snr: dB. dc_offset: mean, full scale is 1.
-    pcm: 32 hex of the SHA-256 of the decoded samples, mono, 16 bits, little-endian.
+    pcm: 32 hex of XXH3 of the decoded samples, mono, 16 bits, little-endian. A hash that withstands
+    an attack would take most of the time of measuring; whoever wants to look like another clip may
+    as well copy it.
     chars_per_second, script: of the row's text; None without text. script: most letters' script.
     """
 

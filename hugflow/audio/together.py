@@ -11,8 +11,7 @@ from hugflow.audio.bad import AudioBad
 from hugflow.audio.clip import ClipRules
 from hugflow.audio.convert import Sound
 from hugflow.audio.decoders.registry import choose_decoder
-from hugflow.audio.meter import Meter, Pcm
-from hugflow.audio.mono import to_mono_pcm16
+from hugflow.audio.meter import Meter, Pcm, own_pcm
 from hugflow.audio.mp3 import Mp3, encode_mp3
 from hugflow.audio.quality import Quality
 from hugflow.audio.spool import Spool
@@ -55,8 +54,7 @@ def _decode(audio: EncodedAudio, rules: ClipRules) -> _Decoded | None:
                 left -= len(block)
                 if left < 0:
                     return None
-                # The decoder may write its next block over this one.
-                blocks.append(to_mono_pcm16(block).copy())
+                blocks.append(own_pcm(block))
     except AudioBad:
         return None
     return _Decoded(sound, tuple(blocks)) if blocks else None

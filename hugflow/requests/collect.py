@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from hugflow.late_dataclass import dataclass
 from hugflow.requests.expand import ExpandSpec
 from hugflow.requests.model import AddRequest, Identity, Kind, RemoveRequest
+from hugflow.requests.overlap_circles import find_circles
 from hugflow.requests.problems import Problem, RequestFileInvalid
 from hugflow.requests.read import parse_request
 
@@ -229,6 +230,11 @@ def _choose_adds(
     publishing = [file for file in chosen if file.request.publish_to is not None]
     for sharing in _group(publishing, _place_of):
         warnings += [_one_place(file, sharing[0]) for file in sharing[1:]]
+    circles = find_circles(file.request for file in chosen if not file.request.is_several)
+    path_by_name = {file.request.name: file.path for file in chosen}
+    for name, others in circles.items():
+        paths = [path_by_name[other] for other in others]
+        warnings.append(_circle(path_by_name[name], others, paths))
     return chosen, problems, warnings
 
 
@@ -296,6 +302,16 @@ def _one_place(file: AddFile, first: AddFile) -> Problem:
         f"publishes to the same place as {first.path}",
         "a place takes the versions of one dataset: that of the other is refused there",
         "give each its own repository or folder in publish_to",
+    )
+
+
+def _circle(path: str, others: Sequence[str], paths: Sequence[str]) -> Problem:
+    differing = dict.fromkeys(other for other in paths if other != path)
+    return _about(
+        path,
+        f"waits for {', '.join(differing or others)}, and they for it: see no_overlap_with",
+        "a dataset is compared with others that are published, so none of these would ever be",
+        "delete one of these lines of no_overlap_with: an overlap is seen from either side",
     )
 
 

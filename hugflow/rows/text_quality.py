@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
-from hugflow.audio.quality import Quality
 from hugflow.ledger.journal import RowMade
 
 # Unicode's names of characters begin with that of the script, except for these.
@@ -27,8 +26,7 @@ def with_text_quality(row: RowMade, text: Any) -> RowMade:
     if isinstance(text, str):
         speed = round(len(text) / audio.duration, 2) if audio.duration else None
         script = find_script(text)
-    of_text = {"chars_per_second": speed, "script": script}
-    quality = Quality(**audio.quality.to_json() | of_text)
+    quality = replace(audio.quality, chars_per_second=speed, script=script)
     return replace(row, audio=replace(audio, quality=quality))
 
 
@@ -37,6 +35,8 @@ def find_script(text: str) -> str | None:
 
     Of two scripts with equally many letters, the first by name.
     """
+    if text.isascii():
+        return "Latin" if text.lower() != text.upper() else None
     counts = Counter(filter(None, map(_script_of, text)))
     return min(counts, key=lambda script: (-counts[script], script), default=None)
 

@@ -105,6 +105,24 @@ def test_two_datasets_that_publish_to_one_place_are_taken_with_a_warning():
     assert "the same place as requests/add/a.yaml" in warning.what
 
 
+def test_datasets_that_wait_for_each_other_are_taken_with_a_warning():
+    def add(hf_id: str, other: str) -> bytes:
+        return f'hf_id: {hf_id}\ndescription: x\nno_overlap_with: ["{other}"]\n'.encode()
+
+    found = collect_requests(
+        {
+            "requests/add/a.yaml": add("acme/a", "acme/b"),
+            "requests/add/b.yaml": add("acme/b", "acme/a"),
+            "requests/add/c.yaml": add("acme/c", "acme/a"),
+        }
+    )
+    assert len(found.adds) == 3
+    assert headlines(found.warnings) == [
+        "requests/add/a.yaml: waits for requests/add/b.yaml, and they for it: see no_overlap_with",
+        "requests/add/b.yaml: waits for requests/add/a.yaml, and they for it: see no_overlap_with",
+    ]
+
+
 def test_names_that_differ_in_case_only_are_taken_with_a_warning():
     found = collect_requests(
         {"requests/add/a.yaml": add(subset="EN"), "requests/add/b.yaml": add(subset="en")}

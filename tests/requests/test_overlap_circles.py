@@ -1,0 +1,57 @@
+"""Datasets that wait for each other by `no_overlap_with`."""
+
+import pytest
+
+from hugflow.requests.model import AddRequest
+from hugflow.requests.overlap_circles import find_circles
+
+
+def request(name: str, *others: str, split: str = "train") -> AddRequest:
+    return AddRequest(hf_id=f"acme/{name}", description="x", split=split, no_overlap_with=[*others])
+
+
+def name_of(name: str, split: str = "train") -> str:
+    return request(name, split=split).name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("acme/b", "acme/a"), ("acme/b#train", "acme/a#train"), (name_of("b"), "acme/a")],
+)
+def test_two_datasets_that_name_each_other_wait_for_each_other(words: tuple[str, str]):
+    a, b = name_of("a"), name_of("b")
+    assert find_circles([request("a", words[0]), request("b", words[1])]) == {a: (b,), b: (a,)}
+
+
+def test_a_circle_of_three_is_found_from_each_of_them():
+    requests = [request("a", "acme/b"), request("b", "acme/c"), request("c", "acme/a")]
+    assert find_circles(requests) == {
+        name_of("a"): (name_of("b"), name_of("c")),
+        name_of("b"): (name_of("c"), name_of("a")),
+        name_of("c"): (name_of("a"), name_of("b")),
+    }
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [
+        [request("a", "acme/b"), request("b")],
+        [request("a", "acme/b"), request("b", "acme/c"), request("c")],
+        [request("a", "acme/elsewhere"), request("b", "acme/a")],
+        [request("a", "acme/b#test"), request("b", "acme/a")],
+        # Its own splits: `acme/a` means the other one.
+        [request("a", "acme/a"), request("a", split="test")],
+    ],
+)
+def test_what_waits_for_others_alone_is_in_no_circle(requests: list[AddRequest]):
+    assert find_circles(requests) == {}
+
+
+def test_one_outside_a_circle_is_not_in_it_although_it_waits_for_it():
+    requests = [request("a", "acme/b"), request("b", "acme/a"), request("c", "acme/a")]
+    assert name_of("c") not in find_circles(requests)
+
+
+def test_two_splits_of_one_dataset_wait_for_each_other_by_its_hf_id():
+    requests = [request("a", "acme/a"), request("a", "acme/a", split="test")]
+    assert find_circles(requests).keys() == {name_of("a"), name_of("a", "test")}
