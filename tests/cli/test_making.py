@@ -192,6 +192,29 @@ def test_the_exit_code_of_a_plan_tells_whether_there_is_something_to_make(
     assert (planned.returncode, entry(planned.stdout)["pending"]) == (3, ["flows"])
 
 
+def test_a_plan_tells_that_the_code_of_a_step_has_changed(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "update/steps", rows=2, shards=1, seconds=0.2)
+    code = project.root / "own.py"
+    code.write_text(
+        "from hugflow.flows import AtomicFlow\n"
+        "class A(AtomicFlow):\n    def run(self, data):\n        return {'upper': data['text'].upper()}\n"
+    )
+    step = "flows: [{name: a, flow: own.A, rows: {in: [text], out: [upper]}}]"
+    request = project.request("update/steps", step)
+    made = project.run("local-sync", request)
+    assert made.returncode == 0, made.stderr
+    planned = project.run("plan", request, "--exit-code", "--json")
+    assert (planned.returncode, entry(planned.stdout)["pending"]) == (0, [])
+    code.write_text(code.read_text().replace("upper()", "lower()"))
+    planned = project.run("plan", request, "--exit-code", "--json")
+    assert (planned.returncode, entry(planned.stdout)["pending"]) == (3, ["flows"])
+    project.run("local-sync", request)
+    assert project.run("plan", request, "--exit-code").returncode == 0
+    # What cannot be read is told by the next sync.
+    code.unlink()
+    assert project.run("plan", request).returncode == 0
+
+
 def test_nothing_is_pending_of_a_text_only_dataset_that_is_complete(
     project: Project, hub: LoopbackHub
 ):

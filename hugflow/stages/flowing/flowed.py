@@ -14,7 +14,7 @@ from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.flowing.flow_index import rows_through, write_flow_indexes
 from hugflow.stages.flowing.keep_rows import Kept, decide_kept, write_left_out
-from hugflow.stages.flowing.resolved import ResolvedStep
+from hugflow.stages.flowing.resolved import ResolvedStep, read_step_versions
 from hugflow.stages.flowing.run_steps import StepCount, made_rows, read_outcomes
 from hugflow.stages.flowing.step_places import find_step_places, is_next, take_step_places
 from hugflow.stages.tree.exchange import refuse_linked
@@ -86,6 +86,13 @@ def is_flowed_as_asked(build: Build, manifest: Manifest) -> bool:
     """Whether the published rows passed the request's present steps."""
     flows = manifest.flows
     return (flows.asked if flows is not None else None) == build.request.flows_digest
+
+
+def has_other_code(build: Build, manifest: Manifest) -> bool:
+    """Whether the published rows passed the request's steps with other code than is here now."""
+    versions = read_step_versions(build)
+    steps = manifest.flows.steps if manifest.flows is not None else ()
+    return versions not in (None, [step.version for step in steps if step.flow != KEEP])
 
 
 def find_unflowed(build: Build, steps: Sequence[ResolvedStep]) -> list[Shard]:

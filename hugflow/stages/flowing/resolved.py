@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hugflow.errors import RequestInvalid
+from hugflow.errors import HugflowError, RequestInvalid
 from hugflow.late_dataclass import dataclass
 from hugflow.requests.flow_steps import FlowStep
 from hugflow.stages.build.build import Build
@@ -52,14 +52,33 @@ def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
     steps = build.request.flows
     if not steps:
         return ()
+    places = _find_places(build)
+    _sync_missing(build, places, steps)
+    resolved = _resolve(build, places)
+    refuse_unknown_classes(build)
+    return resolved
+
+
+def read_step_versions(build: Build) -> list[str] | None:
+    """The versions of the steps with their code as it is here now; nothing is synced.
+
+    None where a module is not here, or the code may not run.
+    """
+    if not build.request.flows:
+        return []
+    try:
+        return [step.version for step in _resolve(build, _find_places(build))]
+    except (HugflowError, OSError):
+        return None
+
+
+def _resolve(build: Build, places: "FlowPlaces") -> tuple[ResolvedStep, ...]:
     from hugflow.flows.own_code import digest_own_code
     from hugflow.flows.runner import LocalStep
 
-    places = _find_places(build)
-    _sync_missing(build, places, steps)
     resolved: list[ResolvedStep] = []
     version = ""
-    for step in steps:
+    for step in build.request.flows:
         closure, dotted, code = _find_code(build, places, step)
         module = closure[0] if closure else None
         told = [code, dotted, dict(step.config), step.reads, step.gives, version, *step.attach]
@@ -78,7 +97,6 @@ def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
             own_code,
         )
         resolved.append(ResolvedStep(step, local, module, version, _find_user(build, step)))
-    refuse_unknown_classes(build)
     return tuple(resolved)
 
 
