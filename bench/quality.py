@@ -2,7 +2,7 @@
 
 The same clips are made with MEASURE off and on, by turns, so that a busy machine is unfair to both
 alike. The limit is 1.05. CPU seconds of this process, for each clip the best of several rounds.
-Short clips are also made together, as a dataset's are.
+Short clips are also made together, as a dataset's are: the limit is for these.
 
 --runs: whole runs of `hugflow local-sync` in pairs, MEASURE off and on, of a whole process tree,
 less the same with one clip. Compared are the least of both, as others on a machine only add.
@@ -22,7 +22,7 @@ from encode import CASES, best_cpu_seconds, make_clip
 
 from hugflow.audio.clip import DEFAULT_RULES, ClipRules
 from hugflow.audio.convert import make_mp3
-from hugflow.audio.isolated import SHORT_BYTES
+from hugflow.audio.isolated import SHORT_BYTES, TOGETHER_BYTES
 from hugflow.audio.together import make_together
 from hugflow.audio.value import EncodedAudio
 from hugflow.stages.making.convert_rows import MOST_TOGETHER
@@ -77,10 +77,12 @@ def compare_clips(*, quick: bool) -> None:
     for case in CASES:
         count = max(4, case.count // 10) if quick else case.count // 4
         clips = [EncodedAudio(make_clip(case, seed), "clip") for seed in range(count)]
-        report(f"{count} x {case.name}", encode, clips)
-        if len(clips[0].data) <= SHORT_BYTES:
-            some = [clips[at : at + MOST_TOGETHER] for at in range(0, count, MOST_TOGETHER)]
-            report(f"  the same, {MOST_TOGETHER} together", make_together, some)
+        is_short = len(clips[0].data) <= SHORT_BYTES
+        report(f"{count} x {case.name}", encode, clips, limit=None if is_short else LIMIT)
+        if is_short:
+            size = min(MOST_TOGETHER, TOGETHER_BYTES // len(clips[0].data))
+            some = [clips[at : at + size] for at in range(0, count, size)]
+            report(f"  the same, {size} together", make_together, some)
         if case.format == "MP3":
             report("  the same, copied (MEASURE=all)", copy, clips, limit=None)
 
