@@ -9,23 +9,19 @@ started when there is something to do for them, and end with the iterator.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
-from hugflow.activity import count_kept, per_shard
+from hugflow.activity import per_shard
 from hugflow.errors import (
     HubUnavailable,
     HugflowError,
     RequestInvalid,
     ShardCorrupt,
-    ShardUnreadable,
     StageMissing,
 )
 from hugflow.exports.index_table import write_index
@@ -36,18 +32,13 @@ from hugflow.ledger.stages import (
     ROW_STAGES,
     SHARD_STAGES,
     StageName,
-    find_missing,
-    first_row_stage,
-    join_names,
     users_of,
 )
-from hugflow.shards.counts import counted
 from hugflow.shards.lost_values import collect_lost
 from hugflow.shards.plan import Shard
 from hugflow.shards.rehearse import refuse_crashing
 from hugflow.shards.taken_lines import collect_taken
 from hugflow.stages.build.build import Build
-from hugflow.stages.build.still_in_force import refuse_superseded, relocated
 from hugflow.stages.making.group_hashes import LAYOUT, write_hashes
 from hugflow.stages.making.make_rows import Needs, make_rows
 from hugflow.stages.making.mark_stages import (
@@ -57,13 +48,11 @@ from hugflow.stages.making.mark_stages import (
     raw_marker,
     unmark,
 )
+from hugflow.stages.making.prepare_shard import Prepared, Wanted
 from hugflow.stages.making.quota import Quota, open_quota
-from hugflow.stages.making.raw_file import drop_raw, fetch_raw, remove_raw
-from hugflow.stages.making.renamed_storage import rename_paths
-from hugflow.stages.making.reuse_shards import Reuse
-from hugflow.stages.making.row_groups import RowGroups, fetch_groups, find_differing
-from hugflow.stages.making.rows_on_disk import ShardOnDisk, read_shard
-from hugflow.stages.making.spare_slots import LOOK_EVERY_S, SpareSlots
+from hugflow.stages.making.raw_file import drop_raw, fetch_raw
+from hugflow.stages.making.row_groups import RowGroups, find_differing
+from hugflow.stages.making.shards_ahead import ShardsAhead
 from hugflow.stages.publishing.publish import find_published
 from hugflow.stages.tree.exchange import refuse_linked_folders
 from hugflow.stages.tree.flow_files import made_index_file
@@ -76,12 +65,6 @@ log = logging.getLogger(__name__)
 
 # One failing shard does not stop the others; an unreachable Hub stops all of them.
 UNAVAILABLE_IN_A_ROW = 3
-# What is known of the rows of prepared shards stays in memory.
-MOST_ROWS_AHEAD = 200_000
-# How long a shard is waited for while a later one is ready.
-LATE_S = 5.0
-# How long the threads that prepare shards may take to end.
-LEAVE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +115,8 @@ def make_shards(
     check_link(build.places.link(build.name))
     quota = open_quota(build.places, build.options.storage_quota_bytes)
     unavailable = 0
-    wanted = _Wanted(stages, retry_failed or force or find_published(build) is None, force)
-    with open_workers(talks=True) as workers, _Ahead(build, shards, wanted) as ahead:
+    wanted = Wanted(stages, retry_failed or force or find_published(build) is None, force)
+    with open_workers(talks=True) as workers, ShardsAhead(build, shards, wanted) as ahead:
         for _ in shards:
             shard, result = ahead.take()
             try:
@@ -151,261 +134,8 @@ def make_shards(
                 yield ShardFailed(shard, error)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """The stages to do. retries: failed rows again; force: existing files again."""
-
-    stages: Collection[StageName]
-    retries: bool
-    force: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A locked shard, with what it lacks, and its fetched files if they are needed.
-
-    build: with the present path of its tree.
-    shard: with its number of rows.
-    groups: the row groups of a few lost rows, in place of the files.
-    """
-
-    build: Build
-    shard: Shard
-    disk: ShardOnDisk
-    needs: dict[int, Needs]
-    markers: dict[StageName, Marker]
-    raw_files: tuple[Path, ...] | None
-    lock: ExitStack
-    groups: RowGroups | None = None
-
-    def __enter__(self) -> "_Prepared":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.lock.close()
-
-
-class _Ahead:
-    """Prepares the next shards, each in its own thread, while one is being made.
-
-    As many at once as there are download slots, as far ahead as FETCH_AHEAD_GB holds their files;
-    the next shard always. One is begun when those before it leave a slot (`SpareSlots`). A shard
-    that is late is passed over for one that is ready.
-
-    The threads are daemons, so leaving early does not wait for a download. A partial file stays, and
-    the next run resumes it.
-    """
-
-    def __init__(self, build: Build, shards: Sequence[Shard], wanted: _Wanted) -> None:
-        self._prepare = partial(_prepare, build, Reuse(build), wanted, self._has_ended)
-        self._is_done = partial(_is_done, build, wanted)
-        self._shards = shards
-        self._budget = build.options.fetch_ahead_bytes
-        self._spare = SpareSlots(build.download_slots)
-        self._changed = threading.Condition()
-        self._next = 0
-        # Not taken yet: all that were begun, in order, and the results of those that are ready.
-        self._begun: list[int] = []
-        self._ready: dict[int, _Prepared | BaseException] = {}
-        # Begun, and their files may have to be fetched.
-        self._fetching: set[int] = set()
-        # Of a thread that could not begin a shard.
-        self._failure: BaseException | None = None
-        self._is_stopped = False
-        count = min(build.options.download_slots, len(shards))
-        self._threads = [
-            threading.Thread(target=self._run, name="prepare", daemon=True) for _ in range(count)
-        ]
-
-    def __enter__(self) -> "_Ahead":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._changed:
-            self._is_stopped = True
-            self._changed.notify_all()
-            for left in self._ready.values():
-                if isinstance(left, _Prepared):
-                    left.lock.close()
-        ends_at = time.monotonic() + LEAVE_S
-        for thread in self._threads:
-            thread.join(max(0.0, ends_at - time.monotonic()))
-
-    def take(self) -> tuple[Shard, "_Prepared | BaseException"]:
-        """The next shard and the result of preparing it; a later one if the next is late.
-
-        Raises what kept a shard from being begun.
-        """
-        with self._changed:
-            late_at = time.monotonic() + LATE_S
-            while (at := self._find_ready(is_late=time.monotonic() >= late_at)) is None:
-                if self._failure is not None:
-                    raise self._failure
-                self._changed.wait(1.0)
-            self._begun.remove(at)
-            self._changed.notify_all()
-            return self._shards[at], self._ready.pop(at)
-
-    def _find_ready(self, *, is_late: bool) -> int | None:
-        first = min(self._ready, default=None)
-        return first if is_late or first in self._begun[:1] else None
-
-    def _has_ended(self) -> bool:
-        return self._is_stopped
-
-    def _run(self) -> None:
-        try:
-            self._prepare_all()
-        except BaseException as error:  # noqa: BLE001  # raised where a shard is taken
-            with self._changed:
-                self._failure = error
-                self._changed.notify_all()
-
-    def _prepare_all(self) -> None:
-        while (at := self._begin()) is not None:
-            try:
-                prepared: _Prepared | BaseException = self._prepare(self._shards[at])
-            except BaseException as error:  # noqa: BLE001  # raised where the shard is taken
-                prepared = error
-            # A shard that is ready after the end would never be taken, and would stay locked.
-            with self._changed:
-                self._fetching.discard(at)
-                if not self._is_stopped:
-                    self._ready[at] = prepared
-                    self._changed.notify_all()
-                elif isinstance(prepared, _Prepared):
-                    prepared.lock.close()
-
-    def _begin(self) -> int | None:
-        """Wait for the turn of the next shard; None when there is no more to do."""
-        with self._changed:
-            while not self._is_stopped and self._next < len(self._shards):
-                is_wanted = self._is_within_budget(self._shards[self._next])
-                fetching = (self._shards[at] for at in self._fetching)
-                if is_wanted and self._spare.are_left(fetching):
-                    at, self._next = self._next, self._next + 1
-                    self._begun.append(at)
-                    if not self._is_done(self._shards[at]):
-                        self._fetching.add(at)
-                    return at
-                self._changed.wait(LOOK_EVERY_S if is_wanted else None)
-            return None
-
-    def _is_within_budget(self, shard: Shard) -> bool:
-        """Whether one more shard may be ahead; the next one always may."""
-        ahead = [self._shards[at] for at in self._begun] + [shard]
-        rows = sum(each.rows or 0 for each in ahead)
-        size = sum(each.size_bytes for each in ahead)
-        is_few = len(ahead) <= 2 * len(self._threads) and rows <= MOST_ROWS_AHEAD
-        return len(ahead) == 1 or (size <= self._budget and is_few)
-
-
-def _is_done(build: Build, wanted: _Wanted, shard: Shard) -> bool:
-    """Whether the stages are marked, so that few bytes, if any, are to be fetched."""
-    markers = (read_marker(build.state.marker(shard.name, stage)) for stage in wanted.stages)
-    return not wanted.force and all(marker is not None for marker in markers)
-
-
-def _prepare(
-    build: Build, reuse: Reuse, wanted: _Wanted, is_stopped: Callable[[], bool], shard: Shard
-) -> _Prepared:
-    """Lock a shard, find what it lacks, and fetch its files if they are needed."""
-    stages = wanted.stages
-    lock = ExitStack()
-    with lock:
-        lock.enter_context(build.hold_shard(shard))
-        refuse_superseded(build)
-        _refuse_odd(build, shard)
-        build = relocated(build)
-        reuse.take(shard)
-        shard, raw_files = _count(build, shard, stages, is_stopped)
-        disk = rename_paths(build, shard, read_shard(build, shard))
-        markers = _read_markers(build, shard, disk)
-        # A forced run fetches and verifies the files, so `raw` counts as done, even for a new plan.
-        done: set[StageName] = {*markers, "raw"} if wanted.force else set(markers)
-        _refuse_missing_stage(build, shard, stages, done)
-        needs = _find_needs(build, shard, disk, wanted)
-        lacks_index = "metadata" in stages and not _has_index(build, shard, markers)
-        lacks_raw = "raw" in stages and ("raw" not in markers or wanted.force)
-        if lacks_raw and wanted.force and raw_files is None:
-            remove_raw(build, shard)
-        groups = None
-        is_finished = users_of("raw") <= markers.keys() and not (lacks_index or lacks_raw)
-        if raw_files is None and is_finished and needs and all(n.made for n in needs.values()):
-            groups = fetch_groups(build, shard, needs, is_stopped)
-        if raw_files is None and groups is None and (needs or lacks_index or lacks_raw):
-            raw_files = fetch_raw(build, shard, is_stopped)
-        if raw_files is None and "metadata" not in markers:
-            count_kept(shard.size_bytes)
-        return _Prepared(build, shard, disk, needs, markers, raw_files, lock.pop_all(), groups)
-
-
-def _count(
-    build: Build, shard: Shard, stages: Collection[StageName], is_stopped: Callable[[], bool]
-) -> tuple[Shard, tuple[Path, ...] | None]:
-    """The shard with its number of rows, and its files if counting had to fetch them."""
-    known = counted(build.state, shard)
-    if known.rows is not None:
-        return known, None
-    _refuse_missing_stage(build, shard, stages, ())
-    raw_files = fetch_raw(build, shard, is_stopped)
-    return counted(build.state, shard), raw_files
-
-
-def _refuse_odd(build: Build, shard: Shard) -> None:
-    """Raise ShardUnreadable for a file whose columns differ from the other files'."""
-    if shard.odd is not None:
-        where = f"{build.request.hf_id}@{build.plan.files_commit}:{shard.label}"
-        raise ShardUnreadable(
-            f"{where} cannot be made, because it does not agree with the other files",
-            why=f"{shard.odd}; its rows would lack values that theirs have",
-            mend="report it to the dataset's owner, or request a revision whose files agree",
-        )
-
-
-def _read_markers(build: Build, shard: Shard, disk: ShardOnDisk) -> dict[StageName, Marker]:
-    """The markers of a shard; a marker that disagrees with the journal is deleted.
-
-    A run that was killed while it retried rows has written only to the journal.
-    """
-    found = {stage: read_marker(build.state.marker(shard.name, stage)) for stage in SHARD_STAGES}
-    markers = {stage: marker for stage, marker in found.items() if marker is not None}
-    standing = (len(disk.made), tuple(sorted(disk.failed)))
-    for stage, marker in list(markers.items()):
-        if stage in ROW_STAGES and (marker.rows, marker.failed_rows) != standing:
-            unmark(build, shard, stage)
-            del markers[stage]
-    return markers
-
-
-def _find_needs(build: Build, shard: Shard, disk: ShardOnDisk, wanted: _Wanted) -> dict[int, Needs]:
-    """The missing files by row, of those that the stages make.
-
-    A JSON names its MP3, so the stage `metadata` makes a lost MP3 again.
-    """
-    has_audio = build.plan.audio_column is not None
-    stages = wanted.stages
-    wants_json = "metadata" in stages
-    wants_mp3 = has_audio and ("audio" in stages or wants_json)
-    retries = wanted.retries and first_row_stage(has_audio=has_audio) in stages
-    forces_json = wanted.force and wants_json
-    forces_mp3 = wanted.force and has_audio and "audio" in stages
-    needs: dict[int, Needs] = {}
-    for row in build.rows_of(shard):
-        made = disk.made.get(row)
-        if made is None and row in disk.failed and not retries:
-            continue
-        lacks_mp3 = forces_mp3 or (wants_mp3 and (made is None or made.mp3_bytes is None))
-        lacks_json = forces_json or (wants_json and (made is None or made.json_bytes is None))
-        if lacks_mp3 or lacks_json:
-            needs[row] = Needs(lacks_mp3, lacks_json, made)
-    return needs
-
-
 def _make(
-    prepared: _Prepared,
+    prepared: Prepared,
     stages: Collection[StageName],
     quota: Quota,
     on_rows: Callable[[Sequence[Outcome]], None],
@@ -456,12 +186,12 @@ def _make(
 
 
 def _make_from_groups(
-    prepared: _Prepared,
+    prepared: Prepared,
     groups: RowGroups,
     write: Callable[[Sequence[Path], dict[int, Needs]], None],
     outcomes: Mapping[int, Outcome],
     workers: WorkerPool,
-) -> _Prepared:
+) -> Prepared:
     """Make the rows in `needs` from their row groups alone.
 
     Returns what is left to do. Where rows come out otherwise than recorded, as by another encoder,
@@ -519,7 +249,7 @@ def _tell_done(
 
 
 def _mark(
-    prepared: _Prepared,
+    prepared: Prepared,
     stages: Collection[StageName],
     outcomes: dict[int, Outcome],
     started: float,
@@ -573,26 +303,3 @@ def _drop_raw_when_in(build: Build, shard: Shard, markers: dict[StageName, Marke
     """Remove the fetched bytes once every possible row is made."""
     if users_of("raw") <= markers.keys():
         drop_raw(build, shard)
-
-
-def _has_index(build: Build, shard: Shard, markers: dict[StageName, Marker]) -> bool:
-    """Whether the index of a shard exists as its marker says."""
-    marker = markers.get("metadata")
-    if marker is None:
-        return False
-    index = made_index_file(build.folder, shard.name)
-    size = index.stat().st_size if index.is_file() else 0
-    return size == marker.index_bytes
-
-
-def _refuse_missing_stage(
-    build: Build, shard: Shard, stages: Collection[StageName], done: Collection[StageName]
-) -> None:
-    """Refuse a stage whose earlier stages are neither requested nor done."""
-    last, missing = find_missing(stages, done)
-    if missing:
-        raise StageMissing(
-            f"shard {shard.name} of {build.name}: {join_names(missing)} not done",
-            why=f"{last} is made from what the earlier stages leave",
-            mend=f"materialize {join_names(missing)} of this partition too",
-        )

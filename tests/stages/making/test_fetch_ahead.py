@@ -13,9 +13,13 @@ from hugflow.errors import CannotWrite, HubUnavailable
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
-from hugflow.stages.making import make_shards as making
-from hugflow.stages.making import spare_slots
-from hugflow.stages.making.make_shards import ShardDone, ShardFailed, make_shards
+from hugflow.stages.making import prepare_shard, shards_ahead, spare_slots
+from hugflow.stages.making.make_shards import (
+    UNAVAILABLE_IN_A_ROW,
+    ShardDone,
+    ShardFailed,
+    make_shards,
+)
 from hugflow.stages.making.rows_on_disk import ShardOnDisk
 from hugflow.testing.faults import Match, Stall, Status, Throttle
 from hugflow.testing.hub import LoopbackHub
@@ -91,7 +95,7 @@ def test_finished_shards_are_looked_at_together_however_large_they_are(
     assert all(isinstance(each, ShardDone) for each in make_shards(build, build.plan.shards))
     monkeypatch.setattr(spare_slots, "DIVISIBLE_BYTES", 1)
     monkeypatch.setattr(spare_slots, "_LOOKS", 1_000_000)
-    read, looking, are_together = making.read_shard, set[str](), threading.Event()
+    read, looking, are_together = prepare_shard.read_shard, set[str](), threading.Event()
 
     def read_slowly(build: Build, shard: Shard) -> ShardOnDisk:
         looking.add(shard.name)
@@ -100,7 +104,7 @@ def test_finished_shards_are_looked_at_together_however_large_they_are(
         are_together.wait(3.0)
         return read(build, shard)
 
-    monkeypatch.setattr(making, "read_shard", read_slowly)
+    monkeypatch.setattr(prepare_shard, "read_shard", read_slowly)
     next(make_shards(build, build.plan.shards))
     assert are_together.is_set()
     assert len(looking) >= 3
@@ -138,7 +142,7 @@ def test_a_shard_that_is_late_does_not_hold_up_the_others(
     hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
 ):
     build = open_text(hub, open_for, "late", download_slots=3)
-    monkeypatch.setattr(making, "LATE_S", 0.1)
+    monkeypatch.setattr(shards_ahead, "LATE_S", 0.1)
     first = build.plan.shards[0]
     hub.inject(
         Stall(3.0, after_bytes=10), when=Match(port="storage", path=f"*/{first.files[0].path}")
@@ -172,5 +176,5 @@ def test_an_unreachable_hub_ends_the_run_after_some_shards(
         failed: list[object] = []
         with pytest.raises(HubUnavailable):
             failed.extend(make_shards(build, build.plan.shards))
-    assert len(failed) < making.UNAVAILABLE_IN_A_ROW
+    assert len(failed) < UNAVAILABLE_IN_A_ROW
     assert all(isinstance(each, ShardFailed) for each in failed)

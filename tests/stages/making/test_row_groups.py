@@ -10,7 +10,7 @@ import pytest
 from hugflow.errors import HubUnavailable, HugflowError
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
-from hugflow.stages.making import make_shards
+from hugflow.stages.making import make_shards, prepare_shard
 from hugflow.stages.making.group_hashes import GROUP_HASHES
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.faults import Flip, Match
@@ -114,7 +114,7 @@ def test_nothing_of_a_damaged_row_group_stays_where_the_whole_file_cannot_be_fet
     before = journal.read_bytes()
     wrong = Flip(20_000)
     with monkeypatch.context() as patch, hub.faults(wrong, when=OF_A_ROW) as fault:
-        patch.setattr(make_shards, "fetch_raw", refuse)
+        patch.setattr(prepare_shard, "fetch_raw", refuse)
         with pytest.raises(HugflowError):
             sync_dataset(open_for("groups/unavailable"))
     assert fault.struck == 1
