@@ -104,7 +104,8 @@ def _described_types(source: ExportSource) -> dict[str, str]:
     own = (TEXT,) if has_inner_text(source.plan) else ()
     types = {"row": "sc:Integer"}
     for name in (*index_names(source.plan.columns, source.plan.all_audio), *own):
-        if (type_ := _type_of(source.plan.features.get(name))) is not None:
+        # The checker takes an empty name for none.
+        if name and (type_ := _type_of(source.plan.features.get(name))) is not None:
             types[name] = type_
     return types
 
@@ -154,6 +155,6 @@ CROISSANT = Export(
     foresee=_foresee,
     render=_render,
     is_chosen=True,
-    version=2,
+    version=3,
     has_description=True,
 )

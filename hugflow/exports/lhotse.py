@@ -1,9 +1,9 @@
 """Lhotse's manifests: recordings, supervisions and cuts, each as gzipped JSON Lines.
 
 Its readers (lhotse 1.33.0) refuse unknown keys, so the dataset's columns lie under `custom`, where
-they take a struct with a field `width` for an image, and one with `id`, `sources` and
-`sampling_rate` for a recording: `width` and `sources` become `<name>_source` there; they
-join relative paths to nothing, so those are valid from the dataset's folder; and they accept half a
+they take a struct with a field `width` for an image, one with `array` for an array, and one with
+`id`, `sources` and `sampling_rate` for a recording: `width`, `array` and `sources` become
+`<name>_source` there; they join relative paths to nothing, so those are valid from the dataset's folder; and they accept half a
 second of missing audio, so lengths are the decoded ones.
 """
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 # Bytes of the three lines of a row, compressed, beside the values of its columns.
 _OWN_ROW_BYTES = 90
-# By one of these the reader knows an image or a recording.
-_TAKEN: Final = frozenset({"width", "sources"})
+# By one of these the reader knows an image, an array or a recording.
+_TAKEN: Final = frozenset({"width", "array", "sources"})
 _Fields = dict[str, Any]
 
 
@@ -120,5 +120,5 @@ LHOTSE = Export(
     foresee=_foresee,
     render=_render,
     is_chosen=True,
-    version=2,
+    version=3,
 )

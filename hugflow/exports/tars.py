@@ -191,5 +191,5 @@ SHAR = Export(
     foresee=partial(_foresee, files_per_tar=2, files_beside=1),
     render=_render_shar,
     is_chosen=True,
-    version=2,
+    version=3,
 )
