@@ -25,9 +25,8 @@ def sql(
         hugflow sql "select dataset, count(*), sum(duration)/3600 from all_rows group by dataset"
     """
     project = open_project()
-    import polars as pl
-
     from hugflow.corpus.query import json_rows, run_query
+    from hugflow.corpus.query_text import show_table
     from hugflow.corpus.tables import read_tables
 
     with step("asking all datasets"):
@@ -35,15 +34,6 @@ def sql(
     if as_json:
         print_json({"columns": found.columns, "rows": json_rows(found)})
         return
-    with pl.Config(
-        tbl_formatting="ASCII_MARKDOWN",
-        tbl_hide_column_data_types=True,
-        tbl_hide_dataframe_shape=True,
-        tbl_rows=_MOST_SHOWN,
-        tbl_cols=-1,
-        tbl_width_chars=65_535,
-        fmt_str_lengths=120,
-    ):
-        print_data(str(found))
+    print_data(show_table(found, _MOST_SHOWN))
     if len(found) > _MOST_SHOWN:
         print_data(f"{count(len(found), 'row')}; --json prints all of them")

@@ -45,6 +45,13 @@ def run_query(query: str, tables: Sequence[Table]) -> pl.DataFrame:
             + (" and more" if len(frames) > len(names) else ""),
             mend='`hugflow sql "show tables"` lists them; put their names in double quotes',
         ) from error
+    except pl.exceptions.PanicException as error:
+        # No Exception: Polars ends so at values it did not foresee, as a date of the year 5,000,000.
+        raise UsageWrong(
+            f"the query cannot be run: {in_a_line(str(error), 200)}",
+            why="Polars, which runs it, cannot compute this of a value in the tables",
+            mend="ask for the column as it is, without functions and casts, or leave it out",
+        ) from error
 
 
 def json_rows(found: pl.DataFrame) -> list[dict[str, Any]]:

@@ -24,6 +24,8 @@ def test_a_measured_dataset_is_kept_in_part_queried_compared_and_mixed(
     query = "select count(*) as rows, min(row) as first from all_rows where rms_dbfs > -90"
     found = json.loads(project.run("sql", query, "--json").stdout)
     assert found["rows"] == [{"rows": 4, "first": 2}]
+    table = project.run("sql", "select '\x1b[31m|\n' as text from all_rows limit 1").stdout
+    assert table.splitlines()[2] == r"| \x1b[31m\|\n |"
     compared = json.loads(project.run("overlaps", "--index-only", "--json").stdout)
     named = {
         "name": name_of("corpus/speech"),
