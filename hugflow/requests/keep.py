@@ -64,7 +64,8 @@ class Test:
     def holds(self, row: Mapping[str, Any]) -> bool:
         """Whether a row passes."""
         found = row.get(self.name)
-        return _is_like(found, self.value) and bool(_OPERATORS[self.sign](found, self.value))
+        value = _beside(found, self.value)
+        return _is_like(found, value) and bool(_OPERATORS[self.sign](found, value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class OneOf:
     def holds(self, row: Mapping[str, Any]) -> bool:
         """Whether a row passes."""
         found = row.get(self.name)
-        alike = [value for value in self.values if _is_like(found, value)]
+        alike = [_beside(found, value) for value in self.values if _is_like(found, value)]
         return bool(alike) and (found in alike) is self.is_in
 
 
@@ -152,6 +153,13 @@ def _is_like(found: Any, value: Value) -> bool:
     if isinstance(value, str):
         return isinstance(found, str)
     return isinstance(found, int | float | Decimal)
+
+
+def _beside(found: Any, value: Any) -> Any:
+    """What to compare with: beside a decimal the number as it was written, which a float is not."""
+    if isinstance(found, Decimal) and isinstance(value, float):
+        return Decimal(repr(value))
+    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from hugflow.audio.quality import NAMES as QUALITY_NAMES
 from hugflow.late_dataclass import dataclass
+from hugflow.shards.column_path import find_path
 from hugflow.shards.features import QUALITY_TYPE, TEXT, index_names
 from hugflow.statistics.scan import scan_index
 
@@ -38,7 +39,7 @@ class Table:
     """One complete dataset.
 
     index: sha256 of each index by its path below `root`, in row order.
-    columns, all_audio, text_column: of the dataset, as its plan has them.
+    columns, all_audio, text_column, text_join: of the dataset, as its plan has them.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Table:
     columns: tuple[str, ...]
     all_audio: tuple[str, ...]
     text_column: str | None
+    text_join: str | None = None
 
     @property
     def has_audio(self) -> bool:
@@ -89,31 +91,51 @@ def flat(table: Table) -> pl.LazyFrame:
 
 
 def _text(table: Table, schema: pl.Schema) -> pl.Expr:
-    """The text, where it is a column of text."""
+    """The text of the row, as its JSON has it; null where it is no text."""
     names = dict(zip(table.columns, index_names(table.columns, table.all_audio), strict=True))
-    # A text inside a column has a column of the index's own.
-    is_inner = table.text_column not in (None, *names) and TEXT not in names
-    column = TEXT if is_inner else names.get(table.text_column or "")
-    if column is None:
+    if table.text_column is None:
         return pl.lit(None, pl.String)
-    if schema.get(column) != pl.String:
-        return _class_names(table, column)
-    return pl.col(column)
+    # A text inside a column may have a column of the index's own.
+    if table.text_column not in names and TEXT not in names and TEXT in schema:
+        return pl.col(TEXT) if schema[TEXT] == pl.String else pl.lit(None, pl.String)
+    tree = {name: _type_tree(schema[own]) for name, own in names.items() if own in schema}
+    path = find_path(tree, table.text_column)
+    if path is None:
+        return pl.lit(None, pl.String)
+    found, type_ = pl.col(names[path[0]]), schema[names[path[0]]]
+    for name in path[1:]:
+        found = found.struct.field(name)
+        type_ = next(f.dtype for f in getattr(type_, "fields", ()) if f.name == name)
+    if type_ == pl.List(pl.String) and table.text_join is not None:
+        return found.list.join(table.text_join, ignore_nulls=True)
+    if type_ == pl.String:
+        return found
+    return _class_names(table, names[path[0]]) if len(path) == 1 else pl.lit(None, pl.String)
+
+
+def _type_tree(type_: pl.DataType) -> Any:
+    """The fields of a struct, recursively; any other type unchanged."""
+    if not isinstance(type_, pl.Struct):
+        return type_
+    return {field.name: _type_tree(field.dtype) for field in type_.fields}  # type: ignore[arg-type]  # of a schema
 
 
 def _speaker(table: Table, schema: pl.Schema) -> pl.Expr:
-    """The first column that usually names the speaker, as text; of a class its name."""
-    for name in SPEAKER_COLUMNS:
-        type_ = schema.get(name) if name in table.columns else None
-        if type_ == pl.String:
-            return pl.col(name)
-        if type_ is not None and type_.is_integer():
-            number = pl.col(name).cast(pl.String)
-            return number if _names_of_class(table, name) is None else _class_names(table, name)
-        if type_ is not None and type_.is_float():
-            # Whole numbers beside null, as pandas keeps them.
-            whole = pl.col(name).cast(pl.Int64, strict=False)
-            return pl.when(pl.col(name) == whole).then(whole).cast(pl.String)
+    """The first value among the columns that usually name the speaker, as text; of a class its name."""
+    found = [_as_speaker(table, name, schema[name]) for name in SPEAKER_COLUMNS if name in schema]
+    return pl.coalesce(*found, pl.lit(None, pl.String))
+
+
+def _as_speaker(table: Table, name: str, type_: pl.DataType) -> pl.Expr:
+    if type_ == pl.String:
+        return pl.when(pl.col(name).str.strip_chars() != "").then(pl.col(name))
+    if type_.is_integer():
+        number = pl.col(name).cast(pl.String)
+        return number if _names_of_class(table, name) is None else _class_names(table, name)
+    if type_.is_float():
+        # Whole numbers beside null, as pandas keeps them.
+        whole = pl.col(name).cast(pl.Int64, strict=False)
+        return pl.when(pl.col(name) == whole).then(whole).cast(pl.String)
     return pl.lit(None, pl.String)
 
 

@@ -273,3 +273,41 @@ def test_a_dataset_with_rows_of_another_one_is_not_published_until_keep_leaves_t
         sync_dataset(open_for("leak/train", options, **fields, keep="row < 2"))
     assert read_tree(kept.folder.root) == before
     assert list(verify_dataset(places, kept.name)) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "fields"),
+    [
+        ({"text": "", "tr": {"ms": "satu dua"}}, {"text_column": "tr.ms"}),
+        ({"tr": {"ms": "satu dua"}}, {"text_column": "tr.ms"}),
+        ({"words": ["satu", None, "dua"]}, {"text_column": "words", "text_join": " "}),
+        ({"tr": {"ms": ["satu", "dua"]}}, {"text_column": "tr.ms", "text_join": " "}),
+    ],
+)
+def test_a_text_inside_a_column_or_joined_is_compared(
+    hub: LoopbackHub, open_for: OpenFor, values: Row, fields: dict[str, str]
+):
+    for seed, split in enumerate(("train", "test")):
+        row = {"audio": {"bytes": write(say(0.2, seed), RATE_HZ), "path": None}, **values}
+        data = {f"data/{split}-0.parquet": write_parquet(pa.Table.from_pylist([row]))}
+        hub.publish(f"inner/{split}", data)
+        options = replace(Options(), exports=())
+        others = {"no_overlap_with": ["inner/train"]} if split == "test" else {}
+        build = open_for(f"inner/{split}", options, split=split, **fields, **others)
+        if split == "train":
+            sync_dataset(build)
+    with pytest.raises(OverlapFound, match="text 1"):
+        sync_dataset(build)
+
+
+def test_a_speaker_is_the_first_column_that_names_one(hub: LoopbackHub, open_for: OpenFor):
+    rows = [
+        {**row_of(seed, write(say(0.2, seed), RATE_HZ), ""), "speaker_id": own, "speaker": other}
+        for seed, (own, other) in enumerate([(None, "ann"), ("bob", "x"), (" ", "cid")])
+    ]
+    hub.publish("whose/all", {"data/train-0.parquet": write_parquet(pa.Table.from_pylist(rows))})
+    build = open_for("whose/all", replace(Options(), exports=()))
+    sync_dataset(build)
+    tables = read_tables(build.places, [build.name])
+    found = run_query("select speaker from all_rows order by row", tables)
+    assert [speaker for (speaker,) in found.rows()] == ["ann", "bob", "cid"]

@@ -1,5 +1,6 @@
 """The language of `keep`: what it takes, what rows meet it, and what it refuses."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -94,3 +95,20 @@ def test_whatever_is_written_is_an_expression_or_refused(text: str):
     except KeepInvalid:
         return
     assert found.holds(ROW) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("price >= 0.1", ["0.10", "0.20"]),
+        ("price = 0.1", ["0.10"]),
+        ("price != 0.1", ["0.05", "0.20"]),
+        ("price between 0.1 and 0.2", ["0.10", "0.20"]),
+        ("price < 0.2", ["0.05", "0.10"]),
+        ("price in (0.1, 0.05)", ["0.05", "0.10"]),
+    ],
+)
+def test_a_decimal_is_compared_with_the_number_as_it_is_written(text: str, kept: list[str]):
+    expression = parse_keep(text)
+    prices = ("0.05", "0.10", "0.20")
+    assert [each for each in prices if expression.holds({"price": Decimal(each)})] == kept

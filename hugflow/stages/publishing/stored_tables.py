@@ -33,6 +33,7 @@ def table_of(places: Places, name: str) -> Table | None:
         manifest.columns,
         manifest.all_audio,
         manifest.text_column,
+        manifest.settings.text_join,
     )
 
 
@@ -49,6 +50,7 @@ def table_of_build(build: Build, index: Mapping[str, str]) -> Table:
         plan.columns,
         plan.all_audio,
         plan.text_column,
+        plan.request.text_join,
     )
 
 

@@ -90,7 +90,7 @@ class ManifestSettings:
     """The settings that rows were made with. max_bad_rows: the budget in force.
 
     measure: "false" if rows have no quality. mp3_quality, mp3_bitrate (kbit/s), sample_rate (Hz):
-    only if they are not the defaults.
+    only if they are not the defaults. text_join: what joins the texts of a list; None of other texts.
     """
 
     mp3_source: str
@@ -99,6 +99,7 @@ class ManifestSettings:
     mp3_quality: Annotated[int, Field(exclude_if=lambda quality: quality == QUALITY)] = QUALITY
     mp3_bitrate: Annotated[int | None, Field(exclude_if=is_none)] = None
     sample_rate: Annotated[int | None, Field(exclude_if=is_none)] = None
+    text_join: Annotated[str | None, Field(exclude_if=is_none)] = None
 
     @classmethod
     def of(cls, request: PlanRequest, budget: BadRowBudget) -> "ManifestSettings":
@@ -110,6 +111,7 @@ class ManifestSettings:
             request.mp3_quality,
             request.mp3_bitrate,
             request.sample_rate,
+            request.text_join,
         )
 
 
