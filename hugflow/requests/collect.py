@@ -309,9 +309,9 @@ def _circle(path: str, others: Sequence[str], paths: Sequence[str]) -> Problem:
     differing = dict.fromkeys(other for other in paths if other != path)
     return _about(
         path,
-        f"waits for {', '.join(differing or others)}, and they for it: see no_overlap_with",
-        "a dataset is compared with others that are published, so none of these would ever be",
-        "delete one of these lines of no_overlap_with: an overlap is seen from either side",
+        f"is in a circle with {', '.join(differing or others)}: see no_overlap_with",
+        "each waits until the next one is published, so that the first of them never is",
+        "delete one of these lines of no_overlap_with, or let two of them name each other",
     )
 
 

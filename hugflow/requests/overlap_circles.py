@@ -10,7 +10,8 @@ def find_circles(requests: Iterable[AddRequest]) -> dict[str, tuple[str, ...]]:
     """For each dataset that waits for itself, by name: the others on a shortest way back to it.
 
     requests: of one dataset each, with names of their own. A dataset waits for those that its
-    `no_overlap_with` names; see `is_meant` for how it names them.
+    `no_overlap_with` names and that do not name it: of two that name each other, the one that comes
+    later is compared. See `is_meant` for how they are named.
     """
     # Every dataset of a circle has the field.
     waiting = [request for request in requests if request.no_overlap_with]
@@ -21,6 +22,10 @@ def find_circles(requests: Iterable[AddRequest]) -> dict[str, tuple[str, ...]]:
             - {request.name}
         )
         for request in waiting
+    }
+    named = {
+        name: [other for other in others if name not in named[other]]
+        for name, others in named.items()
     }
     circles = {name: _way_back(name, named) for name in named}
     return {name: way for name, way in circles.items() if way is not None}

@@ -1,6 +1,7 @@
 """Overlaps planted in three datasets: all are found, and nothing else."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import lameenc
@@ -14,6 +15,7 @@ from hugflow.corpus.compare import compare_tables
 from hugflow.corpus.query import json_rows, run_query
 from hugflow.corpus.tables import read_tables
 from hugflow.errors import StageMissing, StateUnreadable, UsageWrong
+from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.publishing.no_overlap import OverlapFound
 from hugflow.stages.sync import sync_dataset
@@ -311,3 +313,51 @@ def test_a_speaker_is_the_first_column_that_names_one(hub: LoopbackHub, open_for
     tables = read_tables(build.places, [build.name])
     found = run_query("select speaker from all_rows order by row", tables)
     assert [speaker for (speaker,) in found.rows()] == ["ann", "bob", "cid"]
+
+
+def test_a_dataset_waits_for_all_that_its_word_means_but_not_for_one_that_names_it(
+    hub: LoopbackHub, open_for: OpenFor, places: Places, tmp_path: Path
+):
+    clips = [write(say(0.2, seed), RATE_HZ) for seed in range(3)]
+    root = tmp_path / "project"
+    add = root / "requests" / "add"
+    add.mkdir(parents=True)
+    lines = {"train": "acme/wait", "validation": None, "test": "acme/wait#train"}
+    for seed, (split, word) in enumerate(lines.items()):
+        rows = [row_of(seed, clips[seed], f"speaker_{split}")]
+        hub.publish(
+            "acme/wait", {f"data/{split}-0.parquet": write_parquet(pa.Table.from_pylist(rows))}
+        )
+        said = "" if word is None else f'no_overlap_with: ["{word}"]\n'
+        text = f"hf_id: acme/wait\ndescription: x\nsplit: {split}\n{said}"
+        (add / f"{split}.yaml").write_text(text)
+    options = replace(Options(), exports=(), flow_root=root)
+
+    def of(split: str) -> Build:
+        fields = {"no_overlap_with": [lines[split]]} if lines[split] else {}
+        return open_for("acme/wait", options, split=split, **fields)
+
+    with pytest.raises(StageMissing, match="split_validation__rev_main is not complete"):
+        sync_dataset(of("train"))
+    sync_dataset(of("validation"))
+    # `test` names it too, and is compared with it later.
+    sync_dataset(of("train"))
+    sync_dataset(of("test"))
+    assert of("test").folder.manifest.exists()
+
+
+def test_two_that_name_each_other_are_compared_when_the_later_one_is_published(
+    hub: LoopbackHub, open_for: OpenFor, tmp_path: Path
+):
+    clip = write(say(0.2, 1), RATE_HZ)
+    add = tmp_path / "project" / "requests" / "add"
+    add.mkdir(parents=True)
+    for name, other in (("one", "two"), ("two", "one")):
+        table = pa.Table.from_pylist([row_of(1, clip, "")])
+        hub.publish(f"pair/{name}", {"data/train-0.parquet": write_parquet(table)})
+        said = f'no_overlap_with: ["pair/{other}"]\n'
+        (add / f"{name}.yaml").write_text(f"hf_id: pair/{name}\ndescription: x\n{said}")
+    options = replace(Options(), exports=(), flow_root=tmp_path / "project")
+    sync_dataset(open_for("pair/one", options, no_overlap_with=["pair/two"]))
+    with pytest.raises(OverlapFound, match="text 1"):
+        sync_dataset(open_for("pair/two", options, no_overlap_with=["pair/one"]))

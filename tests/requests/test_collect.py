@@ -112,14 +112,19 @@ def test_datasets_that_wait_for_each_other_are_taken_with_a_warning():
     found = collect_requests(
         {
             "requests/add/a.yaml": add("acme/a", "acme/b"),
-            "requests/add/b.yaml": add("acme/b", "acme/a"),
+            "requests/add/b.yaml": add("acme/b", "acme/c"),
             "requests/add/c.yaml": add("acme/c", "acme/a"),
+            "requests/add/d.yaml": add("acme/d", "acme/a"),
         }
     )
-    assert len(found.adds) == 3
+    assert len(found.adds) == 4
     assert headlines(found.warnings) == [
-        "requests/add/a.yaml: waits for requests/add/b.yaml, and they for it: see no_overlap_with",
-        "requests/add/b.yaml: waits for requests/add/a.yaml, and they for it: see no_overlap_with",
+        f"requests/add/{name}.yaml: is in a circle with {others}: see no_overlap_with"
+        for name, others in (
+            ("a", "requests/add/b.yaml, requests/add/c.yaml"),
+            ("b", "requests/add/c.yaml, requests/add/a.yaml"),
+            ("c", "requests/add/a.yaml, requests/add/b.yaml"),
+        )
     ]
 
 

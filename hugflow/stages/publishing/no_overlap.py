@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from hugflow.errors import HugflowError, StageMissing
 from hugflow.requests.match_names import is_meant
 from hugflow.stages.build.build import Build
+from hugflow.stages.publishing.no_overlap_waits import find_other_requests, means, will_compare
 from hugflow.stages.standing.stored import list_names
 from hugflow.store.layout import Places
 
@@ -21,7 +22,7 @@ def refuse_overlaps(build: Build, index: Mapping[str, str]) -> None:
 
     index: sha256 of each index that is about to be published, by its path. Compared are samples,
     texts and speakers, by the indexes. A dataset that is not complete cannot be compared, and
-    raises StageMissing.
+    raises StageMissing; but not if it will be compared with this one itself.
     """
     if not build.request.no_overlap_with:
         return
@@ -30,10 +31,21 @@ def refuse_overlaps(build: Build, index: Mapping[str, str]) -> None:
     from hugflow.statistics.overlaps import find_overlaps
 
     own = table_of_build(build, index)
+    requests = find_other_requests(build)
     for written in build.request.no_overlap_with:
         names = _find(build.places, written, build.name)
         others = [table for name in names if (table := table_of(build.places, name)) is not None]
-        if not others:
+        asked = [request for request in requests if means(written, request)]
+        later = [request for request in asked if will_compare(request, build)]
+        complete = {other.name for other in others}
+        missing = [
+            request.name
+            for request in asked
+            if request not in later and not request.is_several and request.name not in complete
+        ]
+        if missing:
+            raise _not_complete(build, written, missing[0])
+        if not (others or later):
             raise _nothing_to_compare_with(build, written)
         for other in others:
             found = [
@@ -64,10 +76,15 @@ def _nothing_to_compare_with(build: Build, written: str) -> StageMissing:
             why="no_overlap_with names the dataset itself, and no other one that is complete",
             mend=f"write the name of another dataset in place of {written}",
         )
+    return _not_complete(build, written, written)
+
+
+def _not_complete(build: Build, written: str, name: str) -> StageMissing:
+    said = "no_overlap_with" if name == written else f"no_overlap_with: {written}"
     return StageMissing(
-        f"{build.name}: it is not published, because {written} is not complete here",
-        why="the request says no_overlap_with, and there is nothing to compare it with",
-        mend=f"sync {written} first, or delete it from no_overlap_with",
+        f"{build.name}: it is not published, because {name} is not complete here",
+        why=f"the request says {said}, and rows that are not there cannot be compared",
+        mend=f"sync {name} first, or delete {written} from no_overlap_with",
     )
 
 
