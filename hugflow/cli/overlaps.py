@@ -12,7 +12,7 @@ from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, entry_of, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
-from hugflow.cli.output import print_data, print_json, print_talk
+from hugflow.cli.output import print_data, print_json, print_talk, print_warning
 from hugflow.errors import UsageWrong, show_fix
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def overlaps(
 ) -> None:
     """Show what datasets have in common: audio, text and speakers.
 
-    Without names, all complete datasets are compared. The same samples, texts and speakers are
+    Without names, all complete datasets are compared; a named one that is not complete is told,
+    and ends --check with exit code 1. The same samples, texts and speakers are
     found by the indexes; the same sound, encoded again or trimmed, by fingerprints of the MP3s,
     which are kept for the next time.
     """
@@ -44,9 +45,10 @@ def overlaps(
     statuses = choose_statuses(project, read_project_requests(project), names)
     chosen = [status.name for status in statuses] if names else None
     from hugflow.corpus.compare import compare_tables
-    from hugflow.corpus.tables import read_tables
+    from hugflow.corpus.tables import list_incomplete, not_compared, read_tables
 
     tables = read_tables(project.places, chosen)
+    left_out = list_incomplete(project.places, chosen or ())
     with step(f"comparing {count(len(tables), 'dataset')}"):
         compared = compare_tables(
             tables,
@@ -59,6 +61,7 @@ def overlaps(
             {
                 "datasets": [entry_of(each) for each in statuses if each.name in names_of_tables],
                 "names": names_of_tables,
+                "not_compared": left_out,
                 "compared": list(compared.kinds),
                 "counts": dict(Counter(each.kind for each in compared.overlaps)),
                 "overlaps": [asdict(each) for each in compared.overlaps],
@@ -68,7 +71,13 @@ def overlaps(
         _print_table(compared.overlaps, len(tables))
     if compared.obstacle is not None:
         _tell(compared.obstacle)
-    if is_check and compared.overlaps:
+    is_found = is_check and bool(compared.overlaps)
+    if left_out:
+        missing = not_compared(left_out)
+        if is_check and not is_found:
+            raise missing
+        print_warning(str(missing))
+    if is_found:
         raise typer.Exit(EXIT_DIFFERENT)
 
 

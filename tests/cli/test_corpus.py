@@ -49,3 +49,21 @@ def test_a_measured_dataset_is_kept_in_part_queried_compared_and_mixed(
     assert "is inside STORAGE_ROOT" in into.stderr
     refused = project.request("corpus/speech", 'keep: "snr >> 3"')
     assert project.run("validate", refused).returncode == 4
+
+
+def test_a_named_dataset_that_is_not_complete_is_told_and_fails_the_check(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "corpus/stored", rows=1, shards=1, seconds=0.2)
+    asked = project.request("corpus/stored", name="stored")
+    assert project.run("local-sync", asked, "--no-report").returncode == 0
+    project.request("corpus/only_asked", name="only_asked")
+    compare = ("overlaps", "corpus/stored", "corpus/only_asked", "--index-only")
+    missing = name_of("corpus/only_asked")
+    told = project.run(*compare, "--json")
+    assert (told.returncode, json.loads(told.stdout)["not_compared"]) == (0, [missing])
+    assert f"warning: {missing} is not compared" in told.stderr
+    checked = project.run(*compare, "--check")
+    assert checked.returncode == 1
+    assert f"fix: sync it first: hugflow local-sync {missing}" in checked.stderr
+    assert project.run(*compare[:2], "--index-only", "--check").returncode == 0
