@@ -37,13 +37,15 @@ def find_beside(
     """Errors and warnings of a request file because of the project's other files.
 
     path: of the file; one that is no request file of the project has none. files: all of the
-    project, by path; those that do not name the same repository are not parsed.
+    project, by path; parsed are those that name the same repository, and where the request has
+    `no_overlap_with`, those that have it too.
     """
     shown = os.path.relpath(path.resolve(), root.resolve())
     if request.is_several or not is_request_path(shown):
         return [], []
-    word = request.hf_id.encode()
-    found = collect_requests({name: data for name, data in files.items() if word in data})
+    words = [request.hf_id.encode()] + [b"no_overlap_with"] * bool(request.no_overlap_with)
+    beside = {name: data for name, data in files.items() if any(word in data for word in words)}
+    found = collect_requests(beside)
     problems = [each for each in found.problems if each.path == shown]
     return problems, [each for each in found.warnings if each.path == shown]
 

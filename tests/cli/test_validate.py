@@ -167,3 +167,12 @@ def test_online_a_hub_that_is_away_or_a_gate_ends_with_its_own_code(
     assert project.run("validate", "--online", file).returncode == 5
     away = project.run("validate", "--online", file, HF_ENDPOINT="http://127.0.0.1:9")
     assert away.returncode == 7
+
+
+def test_a_circle_of_three_is_told_of_one_file_however_it_names_the_others(project: Project):
+    names = [f"acme__{name}__split_train__rev_main" for name in "abc"]
+    for at, name in enumerate("abc"):
+        project.request(f"acme/{name}", f"no_overlap_with: [{names[at - 2]}]", name=name)
+    validated = project.run("validate", "requests/add/a.yaml")
+    assert validated.returncode == 0
+    assert "is in a circle with requests/add/b.yaml, requests/add/c.yaml" in validated.stderr

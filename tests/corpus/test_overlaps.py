@@ -261,7 +261,7 @@ def test_a_dataset_with_rows_of_another_one_is_not_published_until_keep_leaves_t
         sync_dataset(itself)
     sync_dataset(open_for("leak/test", options))
     build = open_for("leak/train", options, **fields)
-    with pytest.raises(OverlapFound, match="audio 1, text 1") as refused:
+    with pytest.raises(OverlapFound, match="audio 1, text 1; it is not published") as refused:
         sync_dataset(build)
     # `hugflow overlaps` compares complete datasets, and this one is none.
     assert "hugflow overlaps" not in refused.value.mend
@@ -271,7 +271,7 @@ def test_a_dataset_with_rows_of_another_one_is_not_published_until_keep_leaves_t
     assert kept.folder.manifest.exists()
     # Rows that it may not have are not seen in its index for a moment.
     before = read_tree(kept.folder.root)
-    with pytest.raises(OverlapFound, match="audio 1, text 1"):
+    with pytest.raises(OverlapFound, match="audio 1, text 1; what is published of it stays"):
         sync_dataset(open_for("leak/train", options, **fields, keep="row < 2"))
     assert read_tree(kept.folder.root) == before
     assert list(verify_dataset(places, kept.name)) == []

@@ -8,6 +8,7 @@ from hugflow.requests.match_names import is_meant
 from hugflow.stages.build.build import Build
 from hugflow.stages.publishing.no_overlap_waits import find_other_requests, means, will_compare
 from hugflow.stages.standing.stored import list_names
+from hugflow.store.atomic import is_file
 from hugflow.store.layout import Places
 
 _MOST_SHOWN = 3
@@ -61,8 +62,10 @@ def refuse_overlaps(build: Build, index: Mapping[str, str]) -> None:
                     f"{each.other_dataset}"
                     for each in found[:_MOST_SHOWN]
                 )
+                stays = "what is published of it stays as it is"
+                then = stays if is_file(build.folder.manifest) else "it is not published"
                 raise OverlapFound(
-                    f"{build.name} overlaps with {other.name}: {words}; it is not published",
+                    f"{build.name} overlaps with {other.name}: {words}; {then}",
                     why=f"the request says no_overlap_with: {written}. {shown}",
                     mend=f"leave the rows of {build.name} out by `keep`, or change no_overlap_with",
                 )
