@@ -8,6 +8,7 @@ Asked in a child process (`hugflow.workers`), because the MP3s were copied from 
 
     {"module": "hugflow.audio.fingerprint", "path": "/data/.../audio/a.mp3"}
     {"lengths": [24, 24, 23, 23]}                and the numbers, little-endian
+    {"lengths": []}                              where the file cannot be read now
 """
 
 from pathlib import Path
@@ -53,11 +54,11 @@ def find_prints(path: Path) -> list[Prints]:
 
 
 def answer(header: Header, data: Bytes) -> Answer:
-    """In a child process: the fingerprints of the MP3 at a path; none where it cannot be read."""
+    """In a child process: the fingerprints of the MP3 at a path; no lengths where it cannot be read."""
     try:
         found = find_prints(Path(header["path"]))
     except (OSError, soundfile.SoundFileError):
-        found = [np.empty(0, np.uint32)] * SHIFTS
+        found = []
     body = b"".join(prints.astype("<u4").tobytes() for prints in found)
     return Answer({"lengths": [len(prints) for prints in found]}, [body], len(body))
 

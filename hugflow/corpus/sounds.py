@@ -1,12 +1,14 @@
 """The same sound in two rows, encoded again or trimmed: found by their acoustic fingerprints.
 
 Fingerprints of a dataset are kept in `STATE_DIR/fingerprints/<name>.npz`, for one index: `index`, a
-digest of the manifest's hashes; `rows`; `lengths`, shape (rows, shifts); `prints`, all in one.
+digest of the manifest's hashes; `rows`; `lengths`, shape (rows, shifts); `prints`, all in one;
+`unheard`, places of rows whose MP3s could not be read, which are tried again the next time.
 """
 
 import hashlib
 import io
 import json
+import logging
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hugflow.activity import step
+from hugflow.amounts import count
 from hugflow.audio import fingerprint
 from hugflow.audio.fingerprint import SHIFTS, Prints
 from hugflow.late_dataclass import dataclass
@@ -25,6 +28,8 @@ from hugflow.statistics.tables import Table, flat
 from hugflow.store.atomic import make_folder, write_file
 from hugflow.workers.by_module import ask_again_alone, open_workers
 from hugflow.workers.pool import WorkerDied, WorkerPool
+
+log = logging.getLogger(__name__)
 
 # Bits that differ, at the best alignment: below 0.11 for trimmed copies, above 0.2 for other speech.
 MOST_BITS: Final = 0.15
@@ -34,41 +39,78 @@ _SHARED: Final = 3
 _MOST_ROWS_OF_A_NUMBER: Final = 50
 _LEAST_COMPARED: Final = 8
 _MOST_HOPS_APART: Final = 8
+_MOST_NAMED: Final = 3
+_NO_PRINTS: Final = [np.empty(0, np.uint32)] * SHIFTS
 
 
 @dataclass(frozen=True, slots=True)
 class Sounds:
-    """The fingerprints of one dataset's rows: for each row, one for each shift."""
+    """The fingerprints of one dataset's rows: for each row, one for each shift.
+
+    unheard: places in `rows` of those whose MP3 could not be read; their fingerprints are empty.
+    """
 
     rows: npt.NDArray[np.int64]
     prints: list[list[Prints]]
+    unheard: tuple[int, ...] = ()
 
 
 def read_sounds(table: Table, folder: Path, workers: int) -> Sounds:
-    """The fingerprints of a dataset, kept in `folder`; made from its MP3s if its index is new."""
+    """The fingerprints of a dataset, kept in `folder`; made from its MP3s if its index is new.
+
+    Rows whose MP3s cannot be read are told in the log, and are tried again the next time.
+    """
     digest = hashlib.sha256(json.dumps(dict(table.index)).encode()).hexdigest()
     path = folder / f"{table.name}.npz"
     kept = _read_kept(path, digest)
-    if kept is not None:
+    if kept is not None and not kept.unheard:
         return kept
     clips = flat(table).select("row", "path").collect()
-    files = [table.root / each for each in clips["path"]]
+    rows = clips["row"].to_numpy()
+    prints = [_NO_PRINTS] * len(rows) if kept is None else list(kept.prints)
+    places = range(len(rows)) if kept is None else kept.unheard
+    files = [table.root / clips["path"][place] for place in places]
+    unheard = []
+    for place, found in zip(places, _listen(table.name, files, workers), strict=True):
+        if found is None:
+            unheard.append(place)
+        else:
+            prints[place] = found
+    sounds = Sounds(rows, prints, tuple(unheard))
+    if unheard:
+        _tell_unheard(table.name, sounds)
+    make_folder(folder)
+    write_file(path, _to_bytes(sounds, digest))
+    return sounds
+
+
+def _listen(name: str, files: Sequence[Path], workers: int) -> list[list[Prints] | None]:
     with (
-        step(f"listening to {table.name}", len(files)) as listening,
+        step(f"listening to {name}", len(files)) as listening,
         open_workers() as pool,
         ThreadPoolExecutor(workers) as threads,
     ):
 
-        def ask(file: Path) -> list[Prints]:
+        def ask(file: Path) -> list[Prints] | None:
             prints = _ask(pool, file)
             listening.advance()
             return prints
 
-        prints = list(threads.map(ask, files))
-    sounds = Sounds(clips["row"].to_numpy(), prints)
-    make_folder(folder)
-    write_file(path, _to_bytes(sounds, digest))
-    return sounds
+        return list(threads.map(ask, files))
+
+
+def _tell_unheard(name: str, sounds: Sounds) -> None:
+    rows = [str(sounds.rows[place]) for place in sounds.unheard[:_MOST_NAMED]]
+    more = len(sounds.unheard) - len(rows)
+    log.warning(
+        "%s of %s could not be heard, so its sound is not compared: row %s%s; "
+        "`hugflow verify %s` shows MP3s that are missing or damaged",
+        count(len(sounds.unheard), "MP3"),
+        name,
+        ", ".join(rows),
+        f" and {more:,} more" if more else "",
+        name,
+    )
 
 
 def find_alike(all_sounds: Sequence[Sounds]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
@@ -121,7 +163,8 @@ def _bits_apart(first: Prints, second: Prints) -> float:
     return best
 
 
-def _ask(pool: WorkerPool, file: Path) -> list[Prints]:
+def _ask(pool: WorkerPool, file: Path) -> list[Prints] | None:
+    """The fingerprints of an MP3; None where it cannot be read, or ends a worker."""
     body = bytearray()
 
     def ask(alone: bool) -> Any:
@@ -131,9 +174,10 @@ def _ask(pool: WorkerPool, file: Path) -> list[Prints]:
 
     try:
         lengths = ask_again_alone(ask)["lengths"]
-    except WorkerDied:
-        return [np.empty(0, np.uint32)] * SHIFTS
-    return _split(np.frombuffer(bytes(body), "<u4").astype(np.uint32), lengths)
+    except WorkerDied as died:
+        log.info("%s: %s", file, died.what)
+        return None
+    return _split(np.frombuffer(bytes(body), "<u4").astype(np.uint32), lengths) if lengths else None
 
 
 def _split(numbers: Prints, lengths: Sequence[int]) -> list[Prints]:
@@ -150,6 +194,7 @@ def _to_bytes(sounds: Sounds, digest: str) -> bytes:
         rows=sounds.rows,
         lengths=np.array(lengths, np.int64).reshape(-1, SHIFTS),
         prints=np.concatenate(whole) if whole else np.empty(0, np.uint32),
+        unheard=np.array(sounds.unheard, np.int64),
     )
     return file.getvalue()
 
@@ -162,7 +207,10 @@ def _read_kept(path: Path, digest: str) -> Sounds | None:
                 return None
             lengths, rows = kept["lengths"], kept["rows"]
             flat_prints = _split(kept["prints"], lengths.ravel().tolist())
+            # Earlier versions kept an MP3 that could not be read like a short clip, as empty.
+            silent = np.flatnonzero(~lengths.any(axis=1))
+            unheard = kept.get("unheard", silent)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
         return None
     by_row = [flat_prints[at : at + SHIFTS] for at in range(0, len(flat_prints), SHIFTS)]
-    return Sounds(rows, by_row) if len(by_row) == len(rows) else None
+    return Sounds(rows, by_row, tuple(unheard.tolist())) if len(by_row) == len(rows) else None

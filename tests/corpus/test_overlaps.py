@@ -130,6 +130,41 @@ def test_all_planted_overlaps_are_found_and_nothing_else(
     assert compare_tables(tables, places.state_dir / "fingerprints", 2) == compared
 
 
+def test_an_mp3_that_could_not_be_heard_is_told_and_heard_the_next_time(
+    hub: LoopbackHub,
+    open_for: OpenFor,
+    places: Places,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    pytest.importorskip("chromaprint", exc_type=ImportError)
+    sound = say(6, 1)
+    rows = [row_of(0, write(sound, RATE_HZ), "ann"), row_of(1, write(say(1, 2), RATE_HZ), "ann")]
+    store(hub, open_for, {"one": rows, "two": [row_of(2, lossy(sound), "bob")]}, "false")
+    one, two = tables = read_tables(places)
+    mp3 = next((one.root / "audio").glob("0*.mp3"))
+    away = mp3.rename(mp3.with_suffix(".away"))
+    assert pairs(compare_tables(tables, places.fingerprints, 1).overlaps, "sound") == set()
+    assert f"1 MP3 of {one.name} could not be heard" in caplog.text
+    assert "row 0;" in caplog.text
+    away.rename(mp3)
+    assert pairs(compare_tables(tables, places.fingerprints, 1).overlaps, "sound") == {(0, 0)}
+    # A clip too short for a fingerprint was heard. Now nothing is asked again.
+    monkeypatch.setattr("hugflow.corpus.sounds.open_workers", None)
+    assert pairs(compare_tables(tables, places.fingerprints, 1).overlaps, "sound") == {(0, 0)}
+    monkeypatch.undo()
+    as_before(places.fingerprints / f"{two.name}.npz")
+    assert pairs(compare_tables(tables, places.fingerprints, 1).overlaps, "sound") == {(0, 0)}
+
+
+def as_before(path: Path) -> None:
+    """Make kept fingerprints those of an earlier version, to which the MP3s were silent."""
+    with np.load(path) as kept:
+        fields = {name: kept[name] for name in ("index", "rows", "lengths")}
+    fields["lengths"][:] = 0
+    np.savez_compressed(path, prints=np.empty(0, np.uint32), **fields)
+
+
 def test_a_text_is_the_same_in_any_case_and_spacing(
     hub: LoopbackHub, open_for: OpenFor, places: Places
 ):
