@@ -148,6 +148,7 @@ def _data_folder(name: str) -> Export:
         foresee=_foresee,
         render=partial(_render, name),
         is_chosen=True,
+        version=2,
     )
 
 

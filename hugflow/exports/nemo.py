@@ -65,4 +65,4 @@ def nemo_line(source: ExportSource, row: "ExportRow") -> bytes:
     )
 
 
-NEMO = clip_lines("nemo", "nemo.jsonl", nemo_line, own_row_bytes=130, version=2)
+NEMO = clip_lines("nemo", "nemo.jsonl", nemo_line, own_row_bytes=130, version=3)

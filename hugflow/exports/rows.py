@@ -15,7 +15,8 @@ from hugflow.exports.ranges import beside
 from hugflow.late_dataclass import dataclass
 from hugflow.rows.record import column_values
 from hugflow.rows.text import text_values
-from hugflow.shards.features import column_features, index_names
+from hugflow.shards.column_path import has_inner_text
+from hugflow.shards.features import TEXT, column_features, index_names
 from hugflow.shards.plan import Plan
 
 _ROWS_AT_ONCE = 1_000
@@ -75,7 +76,7 @@ def _rows(plan: Plan, batch: pa.RecordBatch, start: str) -> Iterator[ExportRow]:
         for name in plan.columns
         if name != plan.audio_column
     }
-    texts = _texts(plan, published, values)
+    texts = _inner_texts(batch) if has_inner_text(plan) else _texts(plan, published, values)
     for at, clip in enumerate(clips):
         columns = {name: of[at] for name, of in values.items()}
         yield ExportRow(clip, texts[at], columns)
@@ -83,6 +84,11 @@ def _rows(plan: Plan, batch: pa.RecordBatch, start: str) -> Iterator[ExportRow]:
 
 def _paths(column: pa.Array, start: str) -> list[str | None]:
     return [value and f"{start}{value['path']}" for value in column.to_pylist()]
+
+
+def _inner_texts(batch: pa.RecordBatch) -> Sequence[str | None]:
+    """The text of each row from the index's own column, which a row step may have replaced."""
+    return [text if isinstance(text, str) else None for text in column_values(batch.column(TEXT))]
 
 
 def _texts(

@@ -112,6 +112,7 @@ def _to_export(
         foresee=partial(_foresee, folders=1 if folder else 0),
         render=table.render,
         is_chosen=True,
+        version=2,
         read_clip=read_clip,
     )
 

@@ -182,7 +182,7 @@ WEBDATASET = Export(
     foresee=partial(_foresee, files_per_tar=2, files_beside=6),
     render=_render_webdataset,
     is_chosen=True,
-    version=2,
+    version=3,
 )
 SHAR = Export(
     name="shar",

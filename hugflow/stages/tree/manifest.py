@@ -253,8 +253,20 @@ class ManifestFlows:
     card_features: tuple[Any, ...]
 
     def of_index(self, plan: Plan) -> Plan:
-        """The plan with the columns of the index, for readers of the index."""
-        return replace(plan, card_features=list(self.card_features))
+        """The plan with the columns of the index and their features, for readers of the index."""
+        # Imported here: they load pyarrow.
+        from hugflow.shards.card_features import all_features
+        from hugflow.shards.features import index_names
+
+        given = [each for each in self.card_features if each not in plan.card_features]
+        features = all_features({"dataset_info": {"features": given}}, None)
+        before = {*plan.features, *index_names(plan.columns, plan.all_audio)}
+        return replace(
+            plan,
+            columns=(*plan.columns, *(name for name in features if name not in before)),
+            features={**plan.features, **features},
+            card_features=list(self.card_features),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,6 +19,7 @@ from hugflow.errors import (
     TooManyBadRows,
     UntrustedFlowModule,
 )
+from hugflow.exports.registry import named_export
 from hugflow.flows import flow_verse
 from hugflow.flows.trust import Trust, parse_allowed
 from hugflow.ledger.progress import read_progress
@@ -32,6 +34,7 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.flowing import flow_index
 from hugflow.stages.planning.estimate import estimate
+from hugflow.stages.publishing.export_stored import export_stored
 from hugflow.stages.standing.measure import measure_storage
 from hugflow.stages.standing.status import read_status
 from hugflow.stages.sync import Synced, sync_dataset
@@ -40,7 +43,7 @@ from hugflow.stages.tree.flow_files import next_steps_folder
 from hugflow.store.digest import file_sha256
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
-from hugflow.testing.samples import publish_speech
+from hugflow.testing.samples import publish_speech, publish_tables, speech_table
 from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
 from tests.flows.hub import publish
@@ -88,6 +91,14 @@ class Nothing(AtomicFlow):
     def run(self, data):
         return None
 
+class Told(AtomicFlow):
+    def run(self, data):
+        row = data["row"]
+        return {
+            "speaker_id": f"s{row % 2}", "n": row, "text": f"said {row}", "speaker": "a text",
+            "more": {"file": [row]},
+        }
+
 class Mixed(AtomicFlow):
     defaults = {"scores": []}
     def run(self, data):
@@ -100,6 +111,11 @@ UPPER = {
 }
 ODD = {"name": "odd", "flow": "my_flows.Odd", "rows": {"in": ["upper", "row"], "out": ["length"]}}
 
+TOLD = {
+    "name": "told",
+    "flow": "my_flows.Told",
+    "rows": {"in": ["row"], "out": ["speaker_id", "n", "text", "speaker", "more"]},
+}
 TEXT_AS_ROW = {
     "name": "number",
     "flow": "my_flows.Number",
@@ -132,7 +148,8 @@ def opened(hub: LoopbackHub, open_for: OpenFor, tmp_path: Path, _published: set[
             trust=trust or Trust(),
             storage_quota_bytes=quota,
         )
-        build: Build = open_for(HF_ID, options=options, flows=steps, **fields)
+        hf_id = fields.pop("hf_id", HF_ID)
+        build: Build = open_for(hf_id, options=options, flows=steps, **fields)
         log.unlink(missing_ok=True)
         return sync_dataset(build)
 
@@ -723,3 +740,40 @@ def test_nothing_is_written_or_deleted_through_a_link_in_the_place_of_a_folder(
         with pytest.raises(CannotWrite, match="is a link"):
             opened(steps)
     assert read_tree(elsewhere) == before
+
+
+def test_exports_have_the_fields_that_steps_give(places: Places, opened: Sync, tmp_path: Path):
+    opened([TOLD], exports=["nemo", "kaldi", "croissant"])
+    folder = places.dataset(NAME).root
+    lines = [json.loads(line) for line in (folder / "nemo.jsonl").read_text().splitlines()]
+    assert [(line["text"], line["n"]) for line in lines] == [(f"said {n}", n) for n in range(ROWS)]
+    assert lines[1]["speaker_id"] == "s1"
+    assert lines[1]["speaker"] == "a text"
+    assert lines[1]["more"] == {"file": [1]}
+    speakers = (folder / "kaldi" / "spk2utt").read_text().splitlines()
+    assert [line.split()[0] for line in speakers] == ["s0", "s1"]
+    told = json.loads((folder / "croissant.json").read_text())["recordSet"][0]["field"]
+    types = {field["name"]: field["dataType"] for field in told}
+    assert types.items() >= {"speaker_id": "sc:Text", "n": "sc:Integer"}.items()
+    assert types["speaker"] == "sc:Text"
+    assert not list(verify_dataset(places, NAME))
+    nemo = named_export("nemo")
+    assert nemo is not None
+    (again,) = export_stored(places, NAME, nemo, tmp_path / "out")
+    assert '"speaker_id": "s1", "n": 1' in again.read_text()
+
+
+def test_exports_have_the_text_of_a_step_where_it_lies_inside_a_column(
+    places: Places, opened: Sync, hub: LoopbackHub
+):
+    table = speech_table(2, seconds=0.05).drop_columns(["text"])
+    table = table.append_column("said", pa.array([{"in": "one"}, {"in": "two"}]))
+    publish_tables(hub, "flowing/inner", {"default": {"train": table}})
+    opened([TOLD], hf_id="flowing/inner", text_column="said.in", exports=["nemo"])
+    (tree,) = places.storage_root.glob("flowing__inner*")
+    assert [
+        json.loads(line)["text"] for line in (tree / "nemo.jsonl").read_text().splitlines()
+    ] == [
+        "said 0",
+        "said 1",
+    ]
