@@ -25,6 +25,7 @@ _KIND_BY_INNER_DTYPE: Final = {
     "bool": _TRUTH,
     "date": _TEXT,
     "time": _TEXT,
+    "decimal": _TEXT,
 }
 _KIND_BY_DTYPE: Final = {**_KIND_BY_INNER_DTYPE, "decimal": _NUMBER}
 _INFO_NAMES: Final = tuple(

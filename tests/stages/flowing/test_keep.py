@@ -125,6 +125,7 @@ def test_a_field_that_no_row_has_is_refused_when_planned(hub: LoopbackHub, open_
         ("tags = 'a'", "tags is a list", "name a field that is"),
         ("about = 'a'", "about is a struct of fields", "such as about.age"),
         ("about.age = 'a'", "about.age is a number", "without quotes"),
+        ("about.cost = 1.5", "about.cost is a text", '"1.5"'),
     ],
 )
 def test_a_value_of_another_type_than_the_field_is_refused_when_planned(
@@ -139,7 +140,7 @@ def test_a_value_of_another_type_than_the_field_is_refused_when_planned(
             "day": [date(2020, 1, 1)],
             "price": [Decimal("1.25")],
             "tags": [["a"]],
-            "about": [{"age": 3}],
+            "about": [{"age": 3, "cost": Decimal("1.5")}],
         }
     ).replace_schema_metadata(names)
     hub.publish("keep/wrong", {"data/train-0.parquet": write_parquet(table)})
