@@ -13,6 +13,7 @@ Weights and hours are finite numbers above 0.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
@@ -43,13 +44,22 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """A mixture. hours: shared by weight, None for all rows. digest: sha256 of the file."""
+    """A mixture. hours: shared by weight, None for all rows.
+
+    file_digest: sha256 of the file, by which earlier versions knew it.
+    """
 
     name: str
     seed: int
     hours: float | None
     parts: tuple[Part, ...]
-    digest: str
+    file_digest: str
+
+    @property
+    def digest(self) -> str:
+        """sha256 of what it says, whatever its comments and spacing are."""
+        parts = [[part.dataset, part.weight, part.hours, part.keep] for part in self.parts]
+        return hashlib.sha256(json.dumps([self.seed, self.hours, parts]).encode()).hexdigest()
 
 
 def read_mixture(path: Path) -> Mixture:

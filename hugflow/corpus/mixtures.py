@@ -91,7 +91,8 @@ def write_mixture(
     """
     lock = _lock(mixture, chosen)
     known = _read_lock(out / "mixture.lock.json")
-    if known not in (None, lock) and not update:
+    before = lock | {"mixture": mixture.file_digest}
+    if known not in (None, lock, before) and not update:
         raise PlanOutOfDate(
             f"{out} was written from other rows",
             why="the mixture, or one of its datasets, has changed since: mixture.lock.json says so",
@@ -112,7 +113,7 @@ def write_mixture(
             {
                 "type": "nemo",
                 "manifest_filepath": str(path.absolute()),
-                "weight": round(each.part.weight, 6),
+                "weight": each.part.weight,
             }
         )
     write_file(out / "input_cfg.yaml", yaml.safe_dump(entries, sort_keys=False))
@@ -133,12 +134,23 @@ def _find_table(part: Part, tables: Sequence[Table]) -> Table:
     found = [table for table in tables if table.name == part.dataset] or [
         table for table in tables if is_meant(part.dataset, table.name, table.hf_id, table.split)
     ]
-    if len(found) != 1 or not found[0].has_audio:
-        fits = ", ".join(table.name for table in found) or "none"
+    if not found:
         raise UsageWrong(
-            f"the mixture names {part.dataset}, which is not one complete dataset with audio here",
-            why=f"complete datasets that fit: {fits}",
+            f"the mixture names {part.dataset}, which is no complete dataset here",
+            why="rows are taken of complete datasets only, and none has this name or hf_id",
             mend="write its name as `hugflow status` shows it, or sync it first",
+        )
+    if len(found) > 1:
+        raise UsageWrong(
+            f"the mixture names {part.dataset}, which is {len(found)} complete datasets here",
+            why=f"each part is one dataset, and it means {', '.join(each.name for each in found)}",
+            mend="write the name of one, or each as a part of its own",
+        )
+    if not found[0].has_audio:
+        raise UsageWrong(
+            f"the mixture names {part.dataset}, which has no audio",
+            why=f"{found[0].name} is complete, but none of its columns is audio",
+            mend="delete it from the mixture, which is of rows with clips",
         )
     return found[0]
 

@@ -1,6 +1,7 @@
 """Mixtures: the same seed gives the same rows, and trainers can read what is written."""
 
 import gzip
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -37,9 +38,13 @@ def stored(hub: LoopbackHub, open_for: OpenFor, places: Places) -> Places:
     return places
 
 
-def choose(places: Places, path: Path, text: str) -> list[Chosen]:
+def written(path: Path, text: str) -> Path:
     path.write_text(text)
-    return choose_rows(read_mixture(path), read_tables(places), places)
+    return path
+
+
+def choose(places: Places, path: Path, text: str) -> list[Chosen]:
+    return choose_rows(read_mixture(written(path, text)), read_tables(places), places)
 
 
 def test_hours_are_shared_by_weight_and_the_seed_decides_which_rows(stored: Places, tmp_path: Path):
@@ -91,6 +96,44 @@ datasets:
         write_mixture(read_mixture(file), changed, out)
     write_mixture(read_mixture(file), changed, out, update=True)
     assert len(pl.read_parquet(out / "rows.parquet")) == 6
+
+
+def test_a_comment_changes_no_mixture_and_a_tiny_weight_stays_above_zero(
+    stored: Places, tmp_path: Path
+):
+    file, out = tmp_path / "a.yaml", tmp_path / "out"
+    text = f"datasets: [{{dataset: {ONE}, weight: 1.0e-7}}, {{dataset: {TWO}}}]\n"
+    chosen = choose(stored, file, text)
+    write_mixture(read_mixture(file), chosen, out)
+    weights = [each["weight"] for each in yaml.safe_load((out / "input_cfg.yaml").read_text())]
+    assert weights == [1e-7, 1]
+    # An earlier version knew a mixture by the bytes of its file.
+    lock = json.loads((out / "mixture.lock.json").read_text())
+    lock["mixture"] = hashlib.sha256(text.encode()).hexdigest()
+    (out / "mixture.lock.json").write_text(json.dumps(lock))
+    write_mixture(read_mixture(file), chosen, out)
+    commented = choose(stored, file, "# Twice as much?\n" + text.replace(", ", ",  "))
+    write_mixture(read_mixture(file), commented, out)
+    heavier = choose(stored, file, text.replace("-7", "-6"))
+    with pytest.raises(PlanOutOfDate, match="other rows"):
+        write_mixture(read_mixture(file), heavier, out)
+
+
+def test_a_part_of_a_mixture_is_one_complete_dataset_with_audio(
+    hub: LoopbackHub, open_for: OpenFor, places: Places, tmp_path: Path
+):
+    table = pa.table({"text": ["only", "text"]})
+    for split in ("train", "test"):
+        hub.publish(f"mix/{split}", {f"data/{split}-0.parquet": write_parquet(table)})
+        sync_dataset(open_for(f"mix/{split}", replace(Options(), exports=()), split=split))
+    with pytest.raises(UsageWrong, match="mix/train, which has no audio") as refused:
+        choose(places, tmp_path / "a.yaml", "datasets: [{dataset: mix/train}]")
+    assert "sync" not in refused.value.mend
+    one, other = (replace(each, hf_id="mix/both") for each in read_tables(places))
+    part = read_mixture(written(tmp_path / "a.yaml", "datasets: [{dataset: mix/both}]"))
+    with pytest.raises(UsageWrong, match="is 2 complete datasets") as refused:
+        choose_rows(part, [one, other], places)
+    assert f"{one.name}, {other.name}" in refused.value.why
 
 
 def test_the_manifest_of_a_dataset_that_left_the_mixture_is_deleted(stored: Places, tmp_path: Path):
