@@ -38,7 +38,13 @@ class _ClipLines:
 
 
 def clip_lines(
-    name: str, path: str, to_line: ToLine, *, own_row_bytes: int, version: int = 1
+    name: str,
+    path: str,
+    to_line: ToLine,
+    *,
+    own_row_bytes: int,
+    version: int = 1,
+    is_beside_clips: bool = False,
 ) -> Export:
     """An export on demand whose file `path` has a line for each clip."""
     lines = _ClipLines(path, to_line, own_row_bytes)
@@ -49,4 +55,5 @@ def clip_lines(
         render=lines.render,
         is_chosen=True,
         version=version,
+        is_beside_clips=is_beside_clips,
     )

@@ -138,6 +138,8 @@ class Export:
     every file with a hash.
     version: rises when the same rows give other bytes.
     has_description: whether it holds the request author's text.
+    is_beside_clips: whether its reader takes no clip outside the folder of its file, so that it is of
+    use in a dataset's folder alone.
     read_clip: for an export with absolute paths: the path of the first clip in a file's text, or None.
     """
 
@@ -151,6 +153,7 @@ class Export:
     version: int = 1
     is_chosen: bool = False
     has_description: bool = False
+    is_beside_clips: bool = False
     read_clip: Callable[[str], str | None] | None = None
 
     @property

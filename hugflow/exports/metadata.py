@@ -3,7 +3,7 @@
 A column called `audio` beside `file_name` would win there, and the clips would be lost
 (datasets 5.2.0), so it becomes `audio_source`. At any depth, the reader takes `file_name` and what
 ends in `_file_name` for the path of a clip beside the table, and their plurals for a list of such:
-they become `<name>_source` too.
+they become `<name>_source` too. It refuses a path that leads out of the folder of `metadata.jsonl`.
 """
 
 from collections.abc import Mapping
@@ -53,4 +53,11 @@ def _to_line(source: ExportSource, row: "ExportRow") -> bytes:
     )
 
 
-METADATA = clip_lines("metadata", "metadata.jsonl", _to_line, own_row_bytes=110, version=2)
+METADATA = clip_lines(
+    "metadata",
+    "metadata.jsonl",
+    _to_line,
+    own_row_bytes=110,
+    version=2,
+    is_beside_clips=True,
+)

@@ -324,7 +324,9 @@ def test_the_estimate_foresees_the_bytes_of_text_forms(opened: Callable[..., Bui
 
 
 @pytest.mark.parametrize(
-    "export", [each for each in EXPORTS if each.is_chosen], ids=lambda e: e.name
+    "export",
+    [each for each in EXPORTS if each.is_chosen and not each.is_beside_clips],
+    ids=lambda e: e.name,
 )
 def test_one_can_be_written_elsewhere_and_the_dataset_stays_as_it_is(
     opened: Callable[..., Build], tmp_path: Path, export: object
@@ -412,3 +414,59 @@ def test_nothing_is_written_from_a_damaged_index(
     with pytest.raises(StateUnreadable, match=r"\.parquet is missing or damaged"):
         export_stored(build.places, build.name, nemo, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_read_beside_its_clips_alone_is_not_written_elsewhere(
+    opened: Callable[..., Build], tmp_path: Path
+):
+    build = opened()
+    made(build)
+    metadata = named_export("metadata")
+    assert metadata is not None
+    for is_absolute in (False, True):
+        with pytest.raises(UsageWrong, match="metadata cannot be written into another folder"):
+            export_stored(
+                build.places, build.name, metadata, tmp_path / "out", is_absolute=is_absolute
+            )
+    assert not (tmp_path / "out").exists()
+
+
+def test_tars_that_an_earlier_export_wrote_go_when_the_new_index_does_not_name_them(
+    opened: Callable[..., Build], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    build = opened()
+    made(build)
+    webdataset = named_export("webdataset")
+    assert webdataset is not None
+    monkeypatch.setattr(tars, "ROWS_PER_TAR", 3)
+    export_stored(build.places, build.name, webdataset, tmp_path)
+    folder = tmp_path / "tars"
+    stranger = folder / "other-000002.tar"
+    stranger.write_bytes(b"theirs")
+    changed = folder / f"{build.name}-000003.tar"
+    changed.write_bytes(b"?" + changed.read_bytes()[1:])
+    monkeypatch.setattr(tars, "ROWS_PER_TAR", 6)
+    export_stored(build.places, build.name, webdataset, tmp_path)
+    assert {path.name for path in folder.glob("*.tar*")} == {
+        *(f"{build.name}-00000{number}.tar{end}" for number in (0, 1, 3) for end in ("", ".idx")),
+        stranger.name,
+    }
+
+
+def test_files_that_an_earlier_export_left_without_an_index_are_told(
+    opened: Callable[..., Build],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    build = opened()
+    made(build)
+    shar = named_export("shar")
+    assert shar is not None
+    monkeypatch.setattr(tars, "ROWS_PER_TAR", 6)
+    export_stored(build.places, build.name, shar, tmp_path)
+    assert "not from this export" not in caplog.text
+    monkeypatch.setattr(tars, "ROWS_PER_TAR", 12)
+    export_stored(build.places, build.name, shar, tmp_path)
+    assert "2 files are not from this export, such as cuts.000001.jsonl.gz" in caplog.text
+    assert (tmp_path / "shar" / "recording.000001.tar").is_file()

@@ -1,18 +1,24 @@
 """Writing one export of a stored dataset to a folder outside of it."""
 
+import logging
 import os
+from collections.abc import Collection
 from pathlib import Path
 
-from hugflow.errors import StageMissing, StateUnreadable
+from hugflow.errors import StageMissing, StateUnreadable, UsageWrong
 from hugflow.exports.export import Export, ExportSource
+from hugflow.exports.tars import WEBDATASET
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_plan
+from hugflow.stages.publishing.earlier_tars import delete_earlier_tars, read_earlier_tars
 from hugflow.stages.publishing.out_folder import refuse_out
 from hugflow.stages.publishing.stored_tables import whole_index
 from hugflow.stages.publishing.write_exports import write_export_file
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.stages.tree.stored_dataset import glance_at_dataset
 from hugflow.store.layout import Places
+
+log = logging.getLogger(__name__)
 
 
 def export_stored(
@@ -27,19 +33,26 @@ def export_stored(
 ) -> list[Path]:
     """Write an export of a complete dataset into the folder `out`; returns the files, in order.
 
-    The dataset itself does not change. Paths of clips lead from `out` to the dataset.
+    Deletes the tars that an earlier export of the dataset wrote there and this one does not. The dataset itself does not change. Paths of clips lead from `out` to the dataset.
     description: the request author's text; default: the dataset's name.
     is_absolute: write absolute paths.
     is_piped: write commands where a tool needs them to read MP3.
 
-    Raises StageMissing for a dataset that is not complete, UsageWrong for an `out` in storage, and
-    StateUnreadable when its plan is lost, or an index is missing or damaged.
+    Raises StageMissing for a dataset that is not complete, UsageWrong for an `out` in storage and
+    for an export that is of use beside the clips alone, and StateUnreadable when its plan is lost, or an index is missing or damaged.
     """
     stored = glance_at_dataset(places, name)
     manifest, root = stored.manifest, stored.folder.root
     if manifest is None:
         raise _incomplete(name)
     refuse_out(places, out)
+    if export.is_beside_clips:
+        raise UsageWrong(
+            f"{export.name} cannot be written into another folder than the dataset's",
+            why="its readers take no clip outside the folder of its file",
+            mend=f"write `exports: [{export.name}]` in the request; `hugflow local-sync FILE` then "
+            "writes it beside the clips",
+        )
     way = root.absolute() if is_absolute else Path(os.path.relpath(root.resolve(), out.resolve()))
     source = ExportSource(
         _plan_of_index(places, manifest),
@@ -52,12 +65,33 @@ def export_stored(
         is_piped=is_piped,
         keep=manifest.keep,
     )
+    earlier = read_earlier_tars(out, manifest.dataset) if export is WEBDATASET else []
     written: list[Path] = []
     for file in export.render(source) if export.render is not None else ():
         path = out / file.path
         write_export_file(path, file.pieces)
         written.append(path)
+    delete_earlier_tars(earlier, written)
+    _tell_others(export, out, written)
     return written
+
+
+def _tell_others(export: Export, out: Path, written: Collection[Path]) -> None:
+    """Warn of files with names of the export, in its own folders, that are from something else."""
+    others = [
+        path
+        for folder in export.folders
+        for path in sorted((out / folder).glob("*"))
+        if path not in written and export.owns(path.relative_to(out))
+    ]
+    if others:
+        log.warning(
+            "%s: %d files are not from this export, such as %s: who reads the whole folder "
+            "reads them, too",
+            out / export.folder,
+            len(others),
+            others[0].relative_to(out / export.folder),
+        )
 
 
 def open_source(places: Places, name: str) -> ExportSource:
