@@ -28,8 +28,10 @@ def sql(
     from hugflow.corpus.query import json_rows, run_query
     from hugflow.corpus.query_text import show_table
     from hugflow.corpus.tables import read_tables
+    from hugflow.native_talk import native_talk_in_log
 
-    with step("asking all datasets"):
+    # Polars reports a panic by itself, in the words of its source.
+    with step("asking all datasets"), native_talk_in_log():
         found = run_query(query, read_tables(project.places))
     if as_json:
         print_json({"columns": found.columns, "rows": json_rows(found)})

@@ -26,6 +26,11 @@ def test_a_measured_dataset_is_kept_in_part_queried_compared_and_mixed(
     assert found["rows"] == [{"rows": 4, "first": 2}]
     table = project.run("sql", "select '\x1b[31m|\n' as text from all_rows limit 1").stdout
     assert table.splitlines()[2] == r"| \x1b[31m\|\n |"
+    far = "select cast(cast(2147483000 as date) as varchar) as day from all_rows"
+    panic = project.run("sql", far, LOG_LEVEL="WARNING", RUST_BACKTRACE="1")
+    assert panic.returncode == 2
+    assert panic.stderr.startswith("error: the query cannot be run: out-of-range date\n  why: ")
+    assert panic.stderr.count("\n") == 3
     compared = json.loads(project.run("overlaps", "--index-only", "--json").stdout)
     named = {
         "name": name_of("corpus/speech"),
