@@ -3,8 +3,8 @@
 Its readers (lhotse 1.33.0) refuse unknown keys, so the dataset's columns lie under `custom`, where
 they take a struct with a field `width` for an image, one with `array` for an array, and one with
 `id`, `sources` and `sampling_rate` for a recording: `width`, `array` and `sources` become
-`<name>_source` there; they join relative paths to nothing, so those are valid from the dataset's folder; and they accept half a
-second of missing audio, so lengths are the decoded ones.
+`<name>_source` there; they join relative paths to nothing, so those are valid from the dataset's
+folder; and they accept half a second of missing audio, so lengths are the decoded ones.
 """
 
 import re

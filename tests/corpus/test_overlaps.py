@@ -1,5 +1,7 @@
 """Overlaps planted in three datasets: all are found, and nothing else."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from hugflow.corpus.tables import read_tables
 from hugflow.errors import StageMissing, StateUnreadable, UsageWrong
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
-from hugflow.stages.publishing.no_overlap import OverlapFound
+from hugflow.stages.publishing.no_overlap import OverlapFound, hold_comparing
 from hugflow.stages.sync import sync_dataset
 from hugflow.statistics.overlaps import Overlap, find_overlaps, find_same_speakers
 from hugflow.store.layout import Places
@@ -396,3 +398,23 @@ def test_two_that_name_each_other_are_compared_when_the_later_one_is_published(
     sync_dataset(open_for("pair/one", options, no_overlap_with=["pair/two"]))
     with pytest.raises(OverlapFound, match="text 1"):
         sync_dataset(open_for("pair/two", options, no_overlap_with=["pair/one"]))
+
+
+def test_two_that_may_not_overlap_are_compared_one_after_the_other(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    table = pa.Table.from_pylist([row_of(1, write(say(0.2, 1), RATE_HZ), "")])
+    for name in ("first", "second"):
+        hub.publish(f"turns/{name}", {"data/train-0.parquet": write_parquet(table)})
+    options = replace(Options(), exports=())
+    first = open_for("turns/first", options)
+    second = open_for("turns/second", options, no_overlap_with=["turns/first"])
+    with ThreadPoolExecutor() as threads:
+        # As if the first were being compared: it is published when the second waits already.
+        with hold_comparing(second):
+            waiting = threads.submit(sync_dataset, second)
+            while not second.state.marker(second.shards[0].name, "metadata").exists():
+                time.sleep(0.05)
+            sync_dataset(first)
+        with pytest.raises(OverlapFound, match="text 1"):
+            waiting.result()

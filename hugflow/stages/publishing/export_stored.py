@@ -33,13 +33,15 @@ def export_stored(
 ) -> list[Path]:
     """Write an export of a complete dataset into the folder `out`; returns the files, in order.
 
-    Deletes the tars that an earlier export of the dataset wrote there and this one does not. The dataset itself does not change. Paths of clips lead from `out` to the dataset.
+    Deletes the tars that an earlier export of the dataset wrote there and this one does not. The
+    dataset itself does not change. Paths of clips lead from `out` to the dataset.
     description: the request author's text; default: the dataset's name.
     is_absolute: write absolute paths.
     is_piped: write commands where a tool needs them to read MP3.
 
     Raises StageMissing for a dataset that is not complete, UsageWrong for an `out` in storage and
-    for an export that is of use beside the clips alone, and StateUnreadable when its plan is lost, or an index is missing or damaged.
+    for an export that is of use beside the clips alone, and StateUnreadable when its plan is lost,
+    or an index is missing or damaged.
     """
     stored = glance_at_dataset(places, name)
     manifest, root = stored.manifest, stored.folder.root

@@ -1,7 +1,8 @@
 """The field `no_overlap_with`: a dataset that shares rows with these is not published."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from hugflow.errors import HugflowError, StageMissing
 from hugflow.requests.match_names import is_meant
@@ -10,12 +11,28 @@ from hugflow.stages.publishing.no_overlap_waits import find_other_requests, mean
 from hugflow.stages.standing.stored import list_names
 from hugflow.store.atomic import is_file
 from hugflow.store.layout import Places
+from hugflow.store.locks import FOR_EVER, hold
 
 _MOST_SHOWN = 3
 
 
 class OverlapFound(HugflowError):
     """The dataset has audio, texts or speakers of a dataset that it must not overlap with."""
+
+
+@contextmanager
+def hold_comparing(build: Build) -> Iterator[None]:
+    """Hold, while a dataset with `no_overlap_with` is compared and published, all others that have it.
+
+    Of two that name each other, the later one is compared with the earlier one: two that are
+    published at the same time would be compared with nothing.
+    """
+    if not build.request.no_overlap_with:
+        yield
+        return
+    lock = build.places.state_dir / "locks" / "comparing.lock"
+    with hold(lock, "the comparing of datasets with no_overlap_with", wait_s=FOR_EVER):
+        yield
 
 
 def refuse_overlaps(build: Build, index: Mapping[str, str]) -> None:

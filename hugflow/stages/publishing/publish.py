@@ -21,7 +21,7 @@ from hugflow.stages.flowing.flowed import collect_flowed, find_unflowed, prepare
 from hugflow.stages.flowing.resolved import ResolvedStep, resolve_steps
 from hugflow.stages.publishing.gate import GateResult, judge, judge_bad_rows
 from hugflow.stages.publishing.load_check import judge_load
-from hugflow.stages.publishing.no_overlap import refuse_overlaps
+from hugflow.stages.publishing.no_overlap import hold_comparing, refuse_overlaps
 from hugflow.stages.publishing.tree_files import (
     count_made,
     has_indexes,
@@ -79,7 +79,7 @@ def publish(
     came into force meanwhile.
     """
     steps = resolve_steps(build) if steps is None else steps
-    with step(f"publishing {build.name}"), build.hold_dataset():
+    with step(f"publishing {build.name}"), build.hold_dataset(), hold_comparing(build):
         refuse_superseded(build)
         refuse_linked(build.places, build.places.next_trees(build.name))
         build = relocated(build)

@@ -243,8 +243,8 @@ class ManifestStep:
 class ManifestFlows:
     """The row steps, in order.
 
-    asked: digest of the steps as the request has them. made_index: sha256 of each index of the rows before them. card_features: of the index, with the
-    fields that steps gave, as the card has them.
+    asked: digest of the steps as the request has them. made_index: sha256 of each index of the rows
+    before them. card_features: of the index, with the fields that steps gave, as the card has them.
     """
 
     steps: tuple[ManifestStep, ...]
