@@ -17,9 +17,11 @@ from hugflow.corpus.compare import compare_tables
 from hugflow.corpus.query import json_rows, run_query
 from hugflow.corpus.tables import read_tables
 from hugflow.errors import StageMissing, StateUnreadable, UsageWrong
+from hugflow.requests.read import parse_request
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.publishing.no_overlap import OverlapFound, hold_comparing
+from hugflow.stages.standing.expansions import EXPANSION, Expansion
 from hugflow.stages.sync import sync_dataset
 from hugflow.statistics.overlaps import Overlap, find_overlaps, find_same_speakers
 from hugflow.store.layout import Places
@@ -381,6 +383,31 @@ def test_a_dataset_waits_for_all_that_its_word_means_but_not_for_one_that_names_
     sync_dataset(of("train"))
     sync_dataset(of("test"))
     assert of("test").folder.manifest.exists()
+
+
+def test_a_dataset_waits_for_each_split_of_a_request_that_expands(
+    hub: LoopbackHub, open_for: OpenFor, places: Places, tmp_path: Path
+):
+    add = tmp_path / "project" / "requests" / "add"
+    add.mkdir(parents=True)
+    for seed, name in enumerate(("own", "many")):
+        rows = [row_of(seed, write(say(0.2, seed), RATE_HZ), f"speaker_{seed}")]
+        data = write_parquet(pa.Table.from_pylist(rows))
+        hub.publish(
+            f"split/{name}", {f"data/{split}-0.parquet": data for split in ("train", "test")}
+        )
+    text = "hf_id: split/many\ndescription: x\nexpand: {splits: all}\n"
+    (add / "many.yaml").write_text(text)
+    request = parse_request(text.encode(), "requests/add/many.yaml")
+    expansion = Expansion("split/many", "0" * 40, ((None, "train"), (None, "test")))
+    EXPANSION.write(places.expansion(request.digest), expansion)
+    options = replace(Options(), exports=(), flow_root=tmp_path / "project")
+    sync_dataset(open_for("split/many", options, split="test"))
+    own = {"no_overlap_with": ["split/many"]}
+    with pytest.raises(StageMissing, match=r"split__many__split_train.* is not complete"):
+        sync_dataset(open_for("split/own", options, **own))
+    sync_dataset(open_for("split/many", options, split="train"))
+    sync_dataset(open_for("split/own", options, **own))
 
 
 def test_two_that_name_each_other_are_compared_when_the_later_one_is_published(
