@@ -112,6 +112,7 @@ OTHER_READERS = {
     "hugflow/ledger/journal.py",
     "hugflow/shards/plans.py",
     "hugflow/stages/flowing/step_journal.py",
+    "hugflow/stages/publishing/earlier_tars.py",
     "hugflow/stages/standing/finished.py",
     "hugflow/stages/tree/failures.py",
     "hugflow/stages/tree/flow_files.py",
