@@ -1,10 +1,10 @@
 """Making MP3s: Hugflow, the floor, and other ways: `python bench/compare.py [--full] [--write]`.
 
 All ways take the same parquet file, in turns, ROUNDS times, and the floor and Hugflow twice as often;
-the least counts. CPU seconds are of whole
-process trees, less those of the same way with one clip: start-up is measured by bench/start_up.py.
-The other ways take a tenth of the clips, --full all of them. Fetching is from a loopback Hub whose
-work is not counted, and VERIFY_LOAD is false. --write puts the table into docs/performance.md.
+the least counts. CPU seconds are of whole process trees, less those of the same way with one clip:
+start-up is measured by bench/start_up.py. The other ways take a tenth of the clips, --full all of
+them. Fetching is from a loopback Hub whose work is not counted, and VERIFY_LOAD is false. --write
+puts the table into docs/performance.md.
 """
 
 import argparse

@@ -19,13 +19,11 @@ from hugflow.requests.grammar import EXPORTS
 from hugflow.requests.model import AddRequest
 
 _WITH_COMMANDS = ("kaldi", "espnet")
-# `metadata` belongs beside its clips: it is refused elsewhere.
-_FORMATS = ", ".join(name for name in EXPORTS if name != "metadata")
 
 
 def export(
     name: Name,
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help=_FORMATS)],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help=", ".join(EXPORTS))],
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Where to write. Default: ./NAME-FORMAT."),

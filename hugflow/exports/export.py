@@ -138,8 +138,8 @@ class Export:
     every file with a hash.
     version: rises when the same rows give other bytes.
     has_description: whether it holds the request author's text.
-    is_beside_clips: whether its reader takes no clip outside the folder of its file, so that it is of
-    use in a dataset's folder alone.
+    is_beside_clips: whether its reader takes no clip outside the folder of its file: elsewhere it is
+    for other readers.
     read_clip: for an export with absolute paths: the path of the first clip in a file's text, or None.
     """
 

@@ -1,5 +1,6 @@
 """Overlaps planted in three datasets: all are found, and nothing else."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -445,3 +446,27 @@ def test_two_that_may_not_overlap_are_compared_one_after_the_other(
             sync_dataset(first)
         with pytest.raises(OverlapFound, match="text 1"):
             waiting.result()
+
+
+def test_a_manifest_of_an_earlier_version_gets_the_join_of_its_texts_with_the_next_sync(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    row = {"audio": {"bytes": write(say(0.2, 1), RATE_HZ), "path": None}, "words": ["satu", "dua"]}
+    data = write_parquet(pa.Table.from_pylist([row]))
+    hub.publish("join/old", {"data/train-0.parquet": data})
+
+    def sync() -> Build:
+        options = replace(Options(), exports=())
+        build = open_for("join/old", options, text_column="words", text_join=" ")
+        sync_dataset(build)
+        return build
+
+    manifest = sync().folder.manifest
+    whole = manifest.read_text()
+    told = json.loads(whole)
+    assert told["settings"].pop("text_join") == " "
+    manifest.write_text(json.dumps(told))
+    build = sync()
+    assert json.loads(manifest.read_text())["settings"]["text_join"] == " "
+    found = run_query("select text from all_rows", read_tables(build.places, [build.name]))
+    assert found.rows() == [("satu dua",)]

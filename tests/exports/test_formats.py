@@ -324,9 +324,7 @@ def test_the_estimate_foresees_the_bytes_of_text_forms(opened: Callable[..., Bui
 
 
 @pytest.mark.parametrize(
-    "export",
-    [each for each in EXPORTS if each.is_chosen and not each.is_beside_clips],
-    ids=lambda e: e.name,
+    "export", [each for each in EXPORTS if each.is_chosen], ids=lambda e: e.name
 )
 def test_one_can_be_written_elsewhere_and_the_dataset_stays_as_it_is(
     opened: Callable[..., Build], tmp_path: Path, export: object
@@ -416,19 +414,17 @@ def test_nothing_is_written_from_a_damaged_index(
     assert not (tmp_path / "out").exists()
 
 
-def test_what_is_read_beside_its_clips_alone_is_not_written_elsewhere(
-    opened: Callable[..., Build], tmp_path: Path
+def test_metadata_elsewhere_says_that_datasets_reads_it_beside_its_clips_alone(
+    opened: Callable[..., Build], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     build = opened()
     made(build)
-    metadata = named_export("metadata")
-    assert metadata is not None
-    for is_absolute in (False, True):
-        with pytest.raises(UsageWrong, match="metadata cannot be written into another folder"):
-            export_stored(
-                build.places, build.name, metadata, tmp_path / "out", is_absolute=is_absolute
-            )
-    assert not (tmp_path / "out").exists()
+    for name, warnings in (("nemo", 0), ("metadata", 1)):
+        export = named_export(name)
+        assert export is not None
+        (file,) = export_stored(build.places, build.name, export, tmp_path / name)
+        assert file.stat().st_size > 0
+        assert caplog.text.count("beside its clips alone, by `exports: [metadata]`") == warnings
 
 
 def test_tars_that_an_earlier_export_wrote_go_when_the_new_index_does_not_name_them(

@@ -5,7 +5,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from hugflow.errors import StageMissing, StateUnreadable, UsageWrong
+from hugflow.errors import StageMissing, StateUnreadable
 from hugflow.exports.export import Export, ExportSource
 from hugflow.exports.tars import WEBDATASET
 from hugflow.shards.plan import Plan
@@ -39,9 +39,8 @@ def export_stored(
     is_absolute: write absolute paths.
     is_piped: write commands where a tool needs them to read MP3.
 
-    Raises StageMissing for a dataset that is not complete, UsageWrong for an `out` in storage and
-    for an export that is of use beside the clips alone, and StateUnreadable when its plan is lost,
-    or an index is missing or damaged.
+    Raises StageMissing for a dataset that is not complete, UsageWrong for an `out` in storage, and
+    StateUnreadable when its plan is lost, or an index is missing or damaged.
     """
     stored = glance_at_dataset(places, name)
     manifest, root = stored.manifest, stored.folder.root
@@ -49,11 +48,11 @@ def export_stored(
         raise _incomplete(name)
     refuse_out(places, out)
     if export.is_beside_clips:
-        raise UsageWrong(
-            f"{export.name} cannot be written into another folder than the dataset's",
-            why="its readers take no clip outside the folder of its file",
-            mend=f"write `exports: [{export.name}]` in the request; `hugflow local-sync FILE` then "
-            "writes it beside the clips",
+        log.warning(
+            "`datasets` reads %s beside its clips alone, by `exports: [%s]` in the request; here it is "
+            "for other readers",
+            export.name,
+            export.name,
         )
     way = root.absolute() if is_absolute else Path(os.path.relpath(root.resolve(), out.resolve()))
     source = ExportSource(

@@ -1,17 +1,22 @@
 """The field `no_overlap_with`: a dataset that shares rows with these is not published."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from hugflow.errors import HugflowError, StageMissing
 from hugflow.requests.match_names import is_meant
+from hugflow.requests.model import AddRequest
 from hugflow.stages.build.build import Build
 from hugflow.stages.publishing.no_overlap_waits import find_other_requests, means, will_compare
 from hugflow.stages.standing.stored import list_names
 from hugflow.store.atomic import is_file
 from hugflow.store.layout import Places
 from hugflow.store.locks import FOR_EVER, hold
+
+if TYPE_CHECKING:
+    from hugflow.statistics.overlaps import Overlap
 
 _MOST_SHOWN = 3
 
@@ -53,18 +58,7 @@ def refuse_overlaps(build: Build, index: Mapping[str, str]) -> None:
     for written in build.request.no_overlap_with:
         names = _find(build.places, written, build.name)
         others = [table for name in names if (table := table_of(build.places, name)) is not None]
-        asked = [request for request in requests if means(written, request)]
-        later = [request for request in asked if will_compare(request, build)]
-        complete = {other.name for other in others}
-        missing = [
-            request.name
-            for request in asked
-            if request not in later and not request.is_several and request.name not in complete
-        ]
-        if missing:
-            raise _not_complete(build, written, missing[0])
-        if not (others or later):
-            raise _nothing_to_compare_with(build, written)
+        _refuse_missing(build, written, requests, {other.name for other in others})
         for other in others:
             found = [
                 each
@@ -72,40 +66,59 @@ def refuse_overlaps(build: Build, index: Mapping[str, str]) -> None:
                 if {each.dataset, each.other_dataset} == {own.name, other.name}
             ]
             if found:
-                counts = Counter(each.kind for each in found)
-                words = ", ".join(f"{kind} {count:,}" for kind, count in counts.items())
-                shown = "; ".join(
-                    f"{each.kind}: row {each.row} of {each.dataset} and row {each.other_row} of "
-                    f"{each.other_dataset}"
-                    for each in found[:_MOST_SHOWN]
-                )
-                stays = "what is published of it stays as it is"
-                then = stays if is_file(build.folder.manifest) else "it is not published"
-                raise OverlapFound(
-                    f"{build.name} overlaps with {other.name}: {words}; {then}",
-                    why=f"the request says no_overlap_with: {written}. {shown}",
-                    mend=f"leave the rows of {build.name} out by `keep`, or change no_overlap_with",
-                )
+                raise _overlap_found(build, written, other.name, found)
 
 
-def _nothing_to_compare_with(build: Build, written: str) -> StageMissing:
-    request = build.request
-    if is_meant(written, build.name, request.hf_id, request.split):
-        return StageMissing(
-            f"{build.name}: it is not published, because {written} is no other dataset here",
+def _refuse_missing(
+    build: Build, written: str, requests: Sequence[AddRequest], complete: Collection[str]
+) -> None:
+    """Raise StageMissing where a word means a dataset that is not complete, or none."""
+    asked = [request for request in requests if means(written, request)]
+    later = [request for request in asked if will_compare(request, build)]
+    for request in asked:
+        if not request.is_several and request not in later and request.name not in complete:
+            raise _not_complete(build, written, request.name)
+    if complete or later:
+        return
+    own = build.request
+    if is_meant(written, build.name, own.hf_id, own.split):
+        raise StageMissing(
+            f"{build.name}: {_then(build)}, because {written} is no other dataset here",
             why="no_overlap_with names the dataset itself, and no other one that is complete",
             mend=f"write the name of another dataset in place of {written}",
         )
-    return _not_complete(build, written, written)
+    raise _not_complete(build, written, written)
 
 
 def _not_complete(build: Build, written: str, name: str) -> StageMissing:
     said = "no_overlap_with" if name == written else f"no_overlap_with: {written}"
     return StageMissing(
-        f"{build.name}: it is not published, because {name} is not complete here",
+        f"{build.name}: {_then(build)}, because {name} is not complete here",
         why=f"the request says {said}, and rows that are not there cannot be compared",
         mend=f"sync {name} first, or delete {written} from no_overlap_with",
     )
+
+
+def _overlap_found(
+    build: Build, written: str, other: str, found: "Sequence[Overlap]"
+) -> OverlapFound:
+    counts = Counter(each.kind for each in found)
+    words = ", ".join(f"{kind} {count:,}" for kind, count in counts.items())
+    shown = "; ".join(
+        f"{each.kind}: row {each.row} of {each.dataset} and row {each.other_row} of "
+        f"{each.other_dataset}"
+        for each in found[:_MOST_SHOWN]
+    )
+    return OverlapFound(
+        f"{build.name} overlaps with {other}: {words}; {_then(build)}",
+        why=f"the request says no_overlap_with: {written}. {shown}",
+        mend=f"leave the rows of {build.name} out by `keep`, or change no_overlap_with",
+    )
+
+
+def _then(build: Build) -> str:
+    is_there = is_file(build.folder.manifest)
+    return "what is published of it stays as it is" if is_there else "it is not published"
 
 
 def _find(places: Places, written: str, own: str) -> list[str]:
