@@ -414,7 +414,7 @@ def test_nothing_is_written_from_a_damaged_index(
     assert not (tmp_path / "out").exists()
 
 
-def test_metadata_elsewhere_says_that_datasets_reads_it_beside_its_clips_alone(
+def test_metadata_elsewhere_says_that_datasets_reads_it_beside_its_clips(
     opened: Callable[..., Build], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     build = opened()
@@ -424,7 +424,7 @@ def test_metadata_elsewhere_says_that_datasets_reads_it_beside_its_clips_alone(
         assert export is not None
         (file,) = export_stored(build.places, build.name, export, tmp_path / name)
         assert file.stat().st_size > 0
-        assert caplog.text.count("beside its clips alone, by `exports: [metadata]`") == warnings
+        assert caplog.text.count("where `exports: [metadata]` in the request puts it") == warnings
 
 
 def test_tars_that_an_earlier_export_wrote_go_when_the_new_index_does_not_name_them(

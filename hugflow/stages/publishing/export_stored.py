@@ -49,8 +49,8 @@ def export_stored(
     refuse_out(places, out)
     if export.is_beside_clips:
         log.warning(
-            "`datasets` reads %s beside its clips alone, by `exports: [%s]` in the request; here it is "
-            "for other readers",
+            "`datasets` reads %s only in the folder of its clips, where `exports: [%s]` in the "
+            "request puts it; this copy is for other readers",
             export.name,
             export.name,
         )
